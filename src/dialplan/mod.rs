@@ -1,0 +1,3 @@
+//! What dialled digits mean.
+
+pub mod route;

@@ -1,0 +1,10 @@
+//! The words of the line that every layer shares. Names no other layer, touches no socket, file or clock.
+
+pub mod call;
+pub mod entropy;
+pub mod identity;
+pub mod now;
+pub mod number;
+pub mod outcome;
+pub mod status;
+pub mod text;

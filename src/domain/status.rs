@@ -1,0 +1,96 @@
+//! A snapshot of the line, as the page and `GET /api/line` show it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::call::{CallId, Direction, Extension};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LineStatus {
+    pub open: bool,
+    pub trunks: Vec<TrunkStatus>,
+    pub phones: Vec<PhoneStatus>,
+    pub calls: Vec<LiveCall>,
+    pub second_calls: Vec<SecondCall>,
+    /// The first of `second_calls`.
+    pub second_call: Option<SecondCall>,
+    pub alerts: Vec<Alert>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrunkStatus {
+    pub name: String,
+    pub state: TrunkState,
+    pub since: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrunkState {
+    Registered,
+    Unregistered,
+    Refused,
+    /// Known by address, without registration.
+    Static,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PhoneStatus {
+    pub extension: Extension,
+    pub owner: String,
+    pub state: PhoneState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PhoneState {
+    Unregistered,
+    Idle,
+    Ringing,
+    Talking,
+    Dnd,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LiveCall {
+    pub id: CallId,
+    pub direction: Direction,
+    pub state: LiveState,
+    /// E.164, null when withheld or an extension.
+    pub number: Option<String>,
+    pub display: String,
+    pub name: String,
+    pub extension: Option<Extension>,
+    pub since: DateTime<Utc>,
+    pub held_since: Option<DateTime<Utc>>,
+    pub keypad: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LiveState {
+    Ringing,
+    Talking,
+    Held,
+    Attendant,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SecondCall {
+    pub id: CallId,
+    pub state: &'static str,
+    pub extension: Option<Extension>,
+    pub offered_to: Vec<Extension>,
+    pub number: Option<String>,
+    pub name: String,
+    pub call_1: Option<CallId>,
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// A banner. `kind`: outage, unknown_source, operator_voicemail, emergency, fraud, disk, journal.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Alert {
+    pub kind: &'static str,
+    pub text: String,
+    pub since: DateTime<Utc>,
+}

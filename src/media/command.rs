@@ -1,0 +1,81 @@
+//! What the relay is told, by the exchange through a bounded queue, and what it reports.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::domain::call::LegId;
+
+/// G.711 as a leg negotiated it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// PCMA, static payload type 8 (RFC 3551).
+    A,
+    /// PCMU, static payload type 0.
+    Mu,
+}
+
+/// What a leg negotiated (RFC 3264 answer).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    pub law: Law,
+    /// Payload type of telephone-event towards the peer, and the one it uses towards us (RFC 4733).
+    pub event_out: Option<u8>,
+    pub event_in: Option<u8>,
+    /// Where the peer wants RTP; `None` when it asked for none (port 0, 0.0.0.0).
+    pub remote: Option<SocketAddr>,
+    /// We may send to the peer (its direction is sendrecv or recvonly).
+    pub send: bool,
+    /// The peer may send to us.
+    pub receive: bool,
+    /// Whose RTP is taken (THREATS.md head).
+    pub source: SourceRule,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceRule {
+    /// Trunk: from the SDP's address only, its port learnt once.
+    Address(IpAddr),
+    /// Phone: the SDP's address or the one its SIP comes from, whichever sends first within 3 s, then locked until its next SDP.
+    Either { sdp: SocketAddr, sip: IpAddr },
+}
+
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// A leg exists on this socket pair, of index `port` in the shell's pool.
+    Open { leg: LegId, port: u16 },
+    Negotiated { leg: LegId, with: Negotiated },
+    /// The two hear each other.
+    Join(LegId, LegId),
+    /// The leg hears this; whoever was joined with it hears silence from then on, unless told otherwise.
+    Play(LegId, Source),
+    /// Mixed into what the leg hears; `None` stops it.
+    Overlay(LegId, Option<Source>),
+    /// Keys to the peer of this leg as RFC 4733.
+    Keys(LegId, Vec<u8>),
+    Close(LegId),
+}
+
+/// A sound to play, decoded once: 16-bit samples, 8000 Hz.
+#[derive(Clone, Debug)]
+pub enum Source {
+    Silence,
+    Tone(crate::media::tone::Tone),
+    /// Played from the first sample, over and over.
+    Loop(Arc<[i16]>),
+    /// Played once in order, then silence.
+    Once(Vec<Arc<[i16]>>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The first RTP packet that a leg's source rule let in since its last SDP.
+    FirstPacket(LegId),
+    /// A whole key (RFC 4733 END, or its time-out), from the peer of this leg.
+    Key(LegId, u8),
+    /// A `Once` is over.
+    Played(LegId),
+    /// Neither RTP nor RTCP from this leg for that many whole seconds (sent once a second past the configured limit).
+    Silent(LegId, u32),
+    /// Sound again after `Silent`.
+    Speaks(LegId),
+}

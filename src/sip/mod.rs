@@ -1,0 +1,6 @@
+//! SIP without sockets and clocks: bytes and time in, bytes, events and deadlines out.
+//!
+//! [`api`] is the contract between the endpoint and the exchange.
+
+pub mod api;
+pub mod message;
