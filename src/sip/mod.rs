@@ -3,4 +3,15 @@
 //! [`api`] is the contract between the endpoint and the exchange.
 
 pub mod api;
+pub mod client_tx;
+pub mod dialog;
+pub mod digest;
+pub mod endpoint;
 pub mod message;
+pub mod sdp;
+pub mod server_tx;
+pub mod session;
+pub mod timers;
+mod transact;
+pub mod uri;
+pub mod wire;

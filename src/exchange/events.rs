@@ -1,0 +1,323 @@
+//! SIP events and relay reports, turned into inputs of the switchboard.
+
+use crate::domain::call::LegId;
+use crate::domain::now::Now;
+use crate::domain::text::ScreenText;
+use crate::media::command::{Command as MediaCommand, Report};
+use crate::sip::api::{Event, Flow, Peer, RequestId, SessionId};
+use crate::sip::identity;
+use crate::sip::message::{Message, Method, Start};
+use crate::sip::registrar::Verdict;
+use crate::sip::uri::Uri;
+use crate::switchboard::input::{Gone, Input, Progress, Refusal};
+
+use super::legs::{Leg, Side};
+use super::media_plan::{self, Offered};
+use super::{Exchange, Output};
+
+/// A phone that is asked whether it lives is asked again after that many more seconds of silence (row 19).
+const ASK_AGAIN_SECONDS: u32 = 20;
+
+impl Exchange {
+    pub(super) fn on_event(&mut self, now: Now, event: Event) {
+        match event {
+            Event::Invite { session, peer, flow, request, offer } => match peer {
+                Peer::Trunk(trunk) => self.call_in(now, session, trunk, flow, &request, offer.as_deref()),
+                Peer::Phone => self.phone_dials(now, session, flow, &request, offer.as_deref()),
+            },
+            Event::Provisional { session, status, sdp } => self.on_provisional(session, status, sdp.as_deref()),
+            Event::Accepted { session, response: _, sdp } => self.on_accepted(now, session, sdp.as_deref()),
+            Event::Rejected { session, status, response, provisional } => {
+                self.on_rejected(session, status, response.as_deref(), provisional);
+            }
+            Event::Cancelled { session } => self.forget(session),
+            Event::Cancel { session, reason } => {
+                let why = if reason.as_deref().is_some_and(says_elsewhere) { Gone::Elsewhere } else { Gone::HungUp };
+                self.gone(session, why);
+            }
+            Event::Acked { session, sdp } => self.on_acked(session, sdp.as_deref()),
+            Event::NotAcked { session } => self.on_not_acked(now, session),
+            Event::Bye { session, .. } => self.gone(session, Gone::HungUp),
+            Event::Lost { session } => self.gone(session, Gone::Lost),
+            Event::Offer { session, sdp } => self.on_offer(now, session, sdp.as_deref()),
+            Event::Reoffered { session, status, sdp } => self.on_reoffered(session, status, sdp.as_deref()),
+            Event::Info { .. } => {}
+            Event::Refer { session, request } => self.on_refer(now, session, &request),
+            Event::Pong { session, status } => self.on_pong(session, status),
+            Event::Request { id, peer, flow, request } => self.on_request(now, id, peer, flow, &request),
+            Event::Response { id, response } => self.lines.on_response(now, id, response.as_deref()),
+        }
+    }
+
+    /// An INVITE from the trunk.
+    fn call_in(&mut self, now: Now, session: SessionId, trunk: usize, flow: Flow, request: &Message, offer: Option<&[u8]>) {
+        let (caller, name) = identity::read(request, self.lines.identity(trunk));
+        let leg = self.legs.name();
+        let Some(media) = self.open_media(leg, flow.remote.ip()) else {
+            self.endpoint.refuse(now.instant, session, 500, Vec::new());
+            self.inputs.push_back(Input::Overloaded { trunk, caller, name });
+            return;
+        };
+        let mut media = media;
+        let usable = media_plan::take_offer(&mut media, offer).is_ok();
+        self.legs.insert(leg, new_leg(Side::Trunk(trunk), session, flow, media));
+        self.inputs.push_back(Input::Rings { leg, trunk, caller, name, usable });
+    }
+
+    /// An INVITE from the networks where phones may be: nothing goes on before the digest is right (THREATS 1).
+    fn phone_dials(&mut self, now: Now, session: SessionId, flow: Flow, request: &Message, offer: Option<&[u8]>) {
+        let extension = match self.registrar.authenticate(now.instant, flow, request, Method::Invite, self.entropy.as_mut()) {
+            Verdict::Ok(extension) => extension,
+            Verdict::Challenge(headers) => return self.endpoint.refuse(now.instant, session, 401, headers),
+            Verdict::Silent => return self.endpoint.refuse(now.instant, session, 403, Vec::new()),
+        };
+        let leg = self.legs.name();
+        let Some(mut media) = self.open_media(leg, flow.remote.ip()) else {
+            return self.endpoint.refuse(now.instant, session, 503, vec![("Retry-After", "5".to_owned())]);
+        };
+        if media_plan::take_offer(&mut media, offer).is_err() {
+            self.outputs.push_back(Output::Media(MediaCommand::Close(leg)));
+            return self.endpoint.refuse(now.instant, session, 488, Vec::new());
+        }
+        let digits = dialled(request);
+        self.legs.insert(leg, new_leg(Side::Phone(extension.clone()), session, flow, media));
+        self.inputs.push_back(Input::Dials { leg, extension, digits });
+    }
+
+    fn on_provisional(&mut self, session: SessionId, status: u16, sdp: Option<&[u8]>) {
+        let Some(leg) = self.legs.of(session) else { return };
+        let early = sdp.is_some_and(|sdp| self.take_answer(leg, session, sdp).is_ok());
+        let what = match (early, status) {
+            (true, _) => Progress::EarlyMedia,
+            (false, 180) => Progress::Ringing,
+            (false, _) => Progress::Alive,
+        };
+        if early && status == 180 {
+            self.inputs.push_back(Input::Progress { leg, what: Progress::Ringing });
+        }
+        self.inputs.push_back(Input::Progress { leg, what });
+    }
+
+    fn on_accepted(&mut self, now: Now, session: SessionId, sdp: Option<&[u8]>) {
+        let Some(id) = self.legs.of(session) else {
+            return self.endpoint.bye(now.instant, session, None);
+        };
+        // the other contacts of that phone stop ringing
+        let others: Vec<SessionId> = self.legs.get(id).map(|l| l.sessions.iter().copied().filter(|s| *s != session).collect()).unwrap_or_default();
+        for other in others {
+            self.endpoint.cancel(now.instant, other, Some(super::effects::ELSEWHERE));
+            self.legs.detach(other);
+        }
+        if let Some(leg) = self.legs.get_mut(id) {
+            leg.answered = true;
+        }
+        let usable = match sdp {
+            Some(sdp) => self.take_answer(id, session, sdp).is_ok(),
+            None => self.legs.get(id).is_some_and(|l| l.media.remote.is_some()),
+        };
+        if usable {
+            self.inputs.push_back(Input::Answered { leg: id });
+        } else {
+            self.endpoint.bye(now.instant, session, Some("SIP;cause=488;text=\"No usable media\""));
+            self.drop_leg(id);
+            self.inputs.push_back(Input::Refused { leg: id, why: Refusal::Other(488) });
+        }
+    }
+
+    /// A fork is over; the leg's refusal is told when the last one is.
+    fn on_rejected(&mut self, session: SessionId, status: u16, response: Option<&Message>, provisional: bool) {
+        let Some(id) = self.legs.of(session) else { return };
+        self.legs.detach(session);
+        let silent = response.is_none() && !provisional;
+        let moved = response.filter(|_| status == 302 || status == 301).and_then(moved_to);
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        // a refusal by a person outweighs the silence of another contact
+        if !silent {
+            leg.refused = Some(status);
+        }
+        if !leg.sessions.is_empty() {
+            return;
+        }
+        let why = match (moved, leg.refused) {
+            (Some(target), _) => Refusal::Moved(target),
+            (None, None) => Refusal::Silent,
+            (None, Some(486 | 600)) => Refusal::Busy,
+            (None, Some(480 | 603)) => Refusal::NoAnswer(status),
+            (None, Some(408)) => Refusal::Silent,
+            (None, Some(other)) => Refusal::Other(other),
+        };
+        self.drop_leg(id);
+        self.inputs.push_back(Input::Refused { leg: id, why });
+    }
+
+    fn on_acked(&mut self, session: SessionId, sdp: Option<&[u8]>) {
+        if let (Some(leg), Some(sdp)) = (self.legs.of(session), sdp) {
+            let _ = self.take_answer(leg, session, sdp);
+        }
+    }
+
+    /// Row 9: with sound from the caller the call is kept, without it both legs are released.
+    fn on_not_acked(&mut self, now: Now, session: SessionId) {
+        let Some(id) = self.legs.of(session) else { return };
+        if self.legs.get(id).is_some_and(|l| l.media.heard) {
+            return;
+        }
+        self.endpoint.bye(now.instant, session, None);
+        self.gone(session, Gone::NeverAcknowledged);
+    }
+
+    fn on_offer(&mut self, now: Now, session: SessionId, sdp: Option<&[u8]>) {
+        let Some(id) = self.legs.of(session) else {
+            return self.endpoint.reject_offer(now.instant, session, 481);
+        };
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let (source, phone) = (leg.source, matches!(leg.side, Side::Phone(_)));
+        match media_plan::take_offer(&mut leg.media, sdp) {
+            Ok(Offered::Ours) => {
+                let offer = media_plan::our_offer(&mut leg.media);
+                self.endpoint.accept_offer(now.instant, session, offer);
+            }
+            Ok(Offered::Theirs) => {
+                let Some((answer, negotiated)) = media_plan::our_answer(&mut leg.media, source, phone, true) else {
+                    return self.endpoint.reject_offer(now.instant, session, 488);
+                };
+                let hold = leg.media.remote.as_ref().is_some_and(media_plan::holds);
+                let changed = phone && leg.held != hold;
+                leg.held = hold;
+                self.endpoint.accept_offer(now.instant, session, answer);
+                self.outputs.push_back(Output::Media(MediaCommand::Negotiated { leg: id, with: negotiated }));
+                if changed {
+                    self.inputs.push_back(Input::Held { leg: id, on: hold });
+                }
+            }
+            Err(_) => self.endpoint.reject_offer(now.instant, session, 488),
+        }
+    }
+
+    fn on_reoffered(&mut self, session: SessionId, status: u16, sdp: Option<&[u8]>) {
+        if let (Some(leg), 200..=299, Some(sdp)) = (self.legs.of(session), status, sdp) {
+            let _ = self.take_answer(leg, session, sdp);
+        }
+    }
+
+    /// REFER is taken from the authenticated phone of the call only (RULES 2.6).
+    fn on_refer(&mut self, now: Now, session: SessionId, request: &Message) {
+        let leg = self.legs.of(session).filter(|id| self.legs.get(*id).is_some_and(|l| matches!(l.side, Side::Phone(_))));
+        let target = request.get("Refer-To").and_then(refer_target);
+        match (leg, target) {
+            (Some(leg), Some(digits)) => self.inputs.push_back(Input::Transfers { leg, digits }),
+            (Some(_), None) => self.endpoint.respond_refer(now.instant, session, 400),
+            (None, _) => self.endpoint.respond_refer(now.instant, session, 403),
+        }
+    }
+
+    fn on_pong(&mut self, session: SessionId, status: Option<u16>) {
+        let Some(leg) = self.legs.of(session) else { return };
+        if matches!(status, None | Some(408 | 481)) {
+            self.inputs.push_back(Input::PhoneSilent { leg });
+        }
+    }
+
+    fn on_request(&mut self, now: Now, id: RequestId, peer: Peer, flow: Flow, request: &Message) {
+        match (request.method(), peer) {
+            (Some(Method::Register), Peer::Phone) => {
+                let (response, changes) = self.registrar.handle(now.instant, flow, request, self.entropy.as_mut());
+                self.endpoint.respond(now.instant, id, response);
+                for change in changes {
+                    self.inputs.push_back(Input::Phone { extension: change.extension, registered: change.registered });
+                }
+            }
+            (Some(Method::Register), Peer::Trunk(_)) => {
+                self.endpoint.respond(now.instant, id, Message::reply(request, 403, Some(&self.tag())));
+            }
+            _ => self.endpoint.respond(now.instant, id, Message::reply(request, 405, Some(&self.tag()))),
+        }
+    }
+
+    pub(super) fn on_report(&mut self, now: Now, report: Report) {
+        match report {
+            Report::FirstPacket(leg) => {
+                if let Some(leg) = self.legs.get_mut(leg) {
+                    leg.media.heard = true;
+                }
+            }
+            Report::Key(leg, digit) => self.inputs.push_back(Input::Key { leg, digit: digit.into() }),
+            Report::Played(leg) => self.inputs.push_back(Input::Played { leg }),
+            Report::Silent(leg, seconds) => self.on_silence(now, leg, seconds),
+            Report::Speaks(leg) => {
+                if let Some(l) = self.legs.get_mut(leg)
+                    && l.asked.take().is_some()
+                {
+                    self.inputs.push_back(Input::PhoneSpeaks { leg });
+                }
+            }
+        }
+    }
+
+    fn on_silence(&mut self, now: Now, id: LegId, seconds: u32) {
+        let limit = self.config.silence_seconds;
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        if !matches!(leg.side, Side::Phone(_)) || !leg.answered || leg.held || seconds < limit {
+            return;
+        }
+        if leg.asked.is_none_or(|at| seconds >= at + ASK_AGAIN_SECONDS) {
+            leg.asked = Some(seconds);
+            if let Some(session) = leg.sessions.first() {
+                self.endpoint.ping(now.instant, *session);
+            }
+        }
+    }
+
+    /// The session ended by the other side: the leg with it.
+    fn gone(&mut self, session: SessionId, why: Gone) {
+        if let Some(leg) = self.legs.of(session) {
+            self.drop_leg(leg);
+            self.inputs.push_back(Input::Gone { leg, why });
+        }
+    }
+
+    fn forget(&mut self, session: SessionId) {
+        self.legs.detach(session);
+    }
+
+    pub(super) fn tag(&mut self) -> String {
+        format!("{:016x}", self.entropy.u64())
+    }
+}
+
+fn new_leg(side: Side, session: SessionId, flow: Flow, media: super::legs::LegMedia) -> Leg {
+    Leg { side, sessions: vec![session], source: flow.remote.ip(), media, answered: false, held: false, refused: None, asked: None }
+}
+
+/// The user part of the Request-URI, unescaped once (RULES 7).
+fn dialled(request: &Message) -> String {
+    match &request.start {
+        Start::Request { uri, .. } => Uri::parse(uri).map(|u| u.user_unescaped()).unwrap_or_default(),
+        Start::Response { .. } => String::new(),
+    }
+}
+
+/// Row 28: the CANCEL says that the call was taken on another extension of the upstream PBX.
+fn says_elsewhere(reason: &str) -> bool {
+    reason.split(',').any(|one| {
+        let words: Vec<String> = one.split(';').map(|w| w.trim().to_ascii_lowercase().replace(' ', "")).collect();
+        let cause = words.iter().find_map(|w| w.strip_prefix("cause="));
+        matches!((words.first().map(String::as_str), cause), (Some("sip"), Some("200")) | (Some("q.850"), Some("26")))
+    })
+}
+
+/// The user part of the first Contact of a 302.
+fn moved_to(response: &Message) -> Option<String> {
+    Uri::parse(&response.contact()?.uri).map(|u| u.user_unescaped())
+}
+
+/// The user part of a Refer-To, which may be `<sip:12@host>` or a bare URI. A Replaces is not followed: the target is dialled.
+fn refer_target(value: &str) -> Option<String> {
+    let uri = value.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or(value, |(uri, _)| uri);
+    Uri::parse(uri.trim()).map(|u| u.user_unescaped()).filter(|u| !u.is_empty())
+}
+
+/// The caller of a message that the reader refused, as far as it could be read (row 21).
+pub fn readable_caller(_from: &str) -> ScreenText {
+    ScreenText::clean(_from)
+}

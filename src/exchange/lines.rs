@@ -1,0 +1,233 @@
+//! The trunks: where each is, its registration, how a call is presented on it. The machine of one registration is `sip/trunk`.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use crate::dialplan::route::{NumberFormat, OutboundPermit};
+use crate::domain::now::{Instant, Now};
+use crate::domain::status::{TrunkState, TrunkStatus};
+use crate::sip::api::{Credentials, Flow, Invite, RequestId, Transport};
+use crate::sip::guard::PeerAddress;
+use crate::sip::identity::IdentitySettings;
+use crate::sip::message::Message;
+use crate::sip::trunk::{Action, Trunk};
+use crate::switchboard::input::Input;
+
+use super::Exchange;
+use super::effects::{name_addr, transport_param};
+
+/// How our own number is shown on a call out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Present {
+    From,
+    Pai,
+    Ppi,
+    Rpid,
+}
+
+pub struct LineSettings {
+    pub name: String,
+    /// `host[:port]` to resolve (the proxy when one is set).
+    pub target: String,
+    pub transport: Transport,
+    /// Of the Request-URI, From and To.
+    pub domain: String,
+    /// Addresses taken without resolution, besides the resolved ones.
+    pub peers: Vec<PeerAddress>,
+    pub credentials: Option<Credentials>,
+    /// Our own numbers, E.164 first form; the first one is shown.
+    pub shown: Option<crate::domain::number::E164>,
+    /// From's user is the account's name, not the number.
+    pub from_username: bool,
+    pub present: Present,
+    pub format: NumberFormat,
+    pub outside_prefix: String,
+    pub identity: IdentitySettings,
+}
+
+struct OneLine {
+    settings: LineSettings,
+    machine: Trunk,
+    addresses: Vec<SocketAddr>,
+    state: TrunkState,
+    usable: Option<bool>,
+    since: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+/// All trunks, in the configuration's order.
+#[derive(Default)]
+pub struct Lines {
+    lines: Vec<OneLine>,
+    registrations: HashMap<RequestId, usize>,
+    dirty: bool,
+}
+
+impl Lines {
+    pub fn add(&mut self, settings: LineSettings, machine: Trunk) {
+        let state = machine.state();
+        self.lines.push(OneLine { settings, machine, addresses: Vec::new(), state, usable: None, since: None });
+    }
+
+    pub fn targets(&self) -> Vec<(usize, String)> {
+        self.lines.iter().enumerate().map(|(i, l)| (i, l.settings.target.clone())).collect()
+    }
+
+    pub fn located(&mut self, _now: Now, trunk: usize, addresses: &[SocketAddr]) {
+        if let Some(line) = self.lines.get_mut(trunk)
+            && !addresses.is_empty()
+        {
+            line.addresses = addresses.to_vec();
+        }
+    }
+
+    /// Whose messages are this trunk's.
+    pub fn peers(&self, trunk: usize) -> Vec<PeerAddress> {
+        let Some(line) = self.lines.get(trunk) else { return Vec::new() };
+        let resolved = line.addresses.iter().map(|a| PeerAddress::address(a.ip()));
+        line.settings.peers.iter().cloned().chain(resolved).collect()
+    }
+
+    pub fn destination(&self, trunk: usize) -> Option<SocketAddr> {
+        self.lines.get(trunk)?.addresses.first().copied()
+    }
+
+    pub fn transport(&self, trunk: usize) -> Transport {
+        self.lines.get(trunk).map_or(Transport::Udp, |l| l.settings.transport)
+    }
+
+    pub fn identity(&self, trunk: usize) -> &IdentitySettings {
+        static NONE: std::sync::OnceLock<IdentitySettings> = std::sync::OnceLock::new();
+        self.lines.get(trunk).map_or_else(|| NONE.get_or_init(IdentitySettings::default), |l| &l.settings.identity)
+    }
+
+    /// A call out: only our own number is presented (Arcep decision 2025-2215).
+    pub fn invite(&self, trunk: usize, remote: SocketAddr, local: SocketAddr, permit: &OutboundPermit, sdp: Vec<u8>) -> Invite {
+        let Some(line) = self.lines.get(trunk) else {
+            return Invite {
+                flow: Flow { transport: Transport::Udp, local, remote, connection: None },
+                request_uri: String::new(),
+                from: String::new(),
+                to: String::new(),
+                contact: String::new(),
+                headers: Vec::new(),
+                sdp,
+                credentials: None,
+            };
+        };
+        let settings = &line.settings;
+        let number = permit.number_on_wire(settings.format, &settings.outside_prefix);
+        let uri = format!("sip:{}@{}", number.replace('#', "%23"), settings.domain);
+        let shown = settings.shown.as_ref().map(|n| shown_as(n, settings.format)).unwrap_or_default();
+        let username = settings.credentials.as_ref().map(|c| c.username.clone()).unwrap_or_default();
+        let from_user = if settings.from_username && !username.is_empty() { &username } else { &shown };
+        let asserted = name_addr("", &shown, &settings.domain);
+        let mut headers = Vec::new();
+        match settings.present {
+            Present::From => {}
+            Present::Pai => headers.push(("P-Asserted-Identity", asserted)),
+            Present::Ppi => headers.push(("P-Preferred-Identity", asserted)),
+            Present::Rpid => headers.push(("Remote-Party-ID", format!("{asserted};party=calling;privacy=off;screen=no"))),
+        }
+        let user = if username.is_empty() { &shown } else { &username };
+        Invite {
+            flow: Flow { transport: settings.transport, local, remote, connection: None },
+            request_uri: uri.clone(),
+            from: name_addr("", from_user, &settings.domain),
+            to: format!("<{uri}>"),
+            contact: format!("<sip:{user}@{local}{}>", transport_param(settings.transport)),
+            headers,
+            sdp,
+            credentials: settings.credentials.clone(),
+        }
+    }
+
+    pub fn on_response(&mut self, now: Now, id: RequestId, response: Option<&Message>) {
+        if let Some(trunk) = self.registrations.remove(&id)
+            && let Some(line) = self.lines.get_mut(trunk)
+        {
+            line.machine.handle_response(now.instant, response);
+        }
+    }
+
+    pub fn handle_timeout(&mut self, now: Now) {
+        for line in &mut self.lines {
+            if line.machine.poll_timeout().is_some_and(|at| at <= now.instant) {
+                line.machine.handle_timeout(now.instant);
+            }
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.lines.iter().filter(|l| !l.addresses.is_empty()).filter_map(|l| l.machine.poll_timeout()).min()
+    }
+
+    /// At shutdown: the trunks are told that we are gone.
+    pub fn unregister(&mut self, now: Now) {
+        for line in &mut self.lines {
+            line.machine.unregister(now.instant);
+        }
+    }
+
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    pub fn status(&self) -> Vec<TrunkStatus> {
+        self.lines.iter().map(|l| TrunkStatus { name: l.settings.name.clone(), state: l.state, since: l.since }).collect()
+    }
+}
+
+/// Our own number, in the form that the operator wants numbers in.
+fn shown_as(number: &crate::domain::number::E164, format: NumberFormat) -> String {
+    let e164 = number.as_str();
+    match format {
+        NumberFormat::National => number.national().unwrap_or_else(|| e164.to_owned()),
+        NumberFormat::E164 => e164.to_owned(),
+        NumberFormat::International => format!("00{}", e164.trim_start_matches('+')),
+    }
+}
+
+impl Exchange {
+    /// Sends what the registrations want to send and tells the switchboard what changed; true when something did.
+    pub(super) fn drive_lines(&mut self, now: Now) -> bool {
+        let mut moved = false;
+        for trunk in 0..self.lines.lines.len() {
+            let Some(line) = self.lines.lines.get_mut(trunk) else { break };
+            if let Some(remote) = line.addresses.first().copied() {
+                while let Some(Action::Send(message)) = line.machine.poll_action() {
+                    let transport = line.settings.transport;
+                    let Some(local) = self.outside.local(transport, remote.ip()) else { break };
+                    let message = with_contact(message, line.settings.credentials.as_ref(), local, transport);
+                    let flow = Flow { transport, local, remote, connection: None };
+                    match self.endpoint.request(now.instant, flow, message) {
+                        Ok(id) => {
+                            self.lines.registrations.insert(id, trunk);
+                        }
+                        Err(_) => line.machine.handle_response(now.instant, None),
+                    }
+                    moved = true;
+                }
+            }
+            let state = line.machine.state();
+            let usable = !line.addresses.is_empty() && matches!(state, TrunkState::Registered | TrunkState::Static);
+            if state != line.state || line.since.is_none() {
+                line.state = state;
+                line.since = Some(now.wall);
+                self.lines.dirty = true;
+            }
+            if line.usable != Some(usable) {
+                line.usable = Some(usable);
+                self.inputs.push_back(Input::Trunk { trunk, usable });
+                moved = true;
+            }
+        }
+        moved
+    }
+}
+
+/// The Contact that the trunk is to reach us by, known only when the socket is.
+fn with_contact(mut message: Message, credentials: Option<&Credentials>, local: SocketAddr, transport: Transport) -> Message {
+    let user = credentials.map_or("rappel", |c| c.username.as_str());
+    message.set("Contact", format!("<sip:{user}@{local}{}>", transport_param(transport)));
+    message
+}

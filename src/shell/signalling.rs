@@ -1,0 +1,227 @@
+//! The signalling thread: sockets, records, page commands and time come in, the exchange decides, its outputs go out. No lock, no disk.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::domain::call::{LegId, Record};
+use crate::domain::now::Instant;
+use crate::domain::status::LineStatus;
+use crate::exchange::{Exchange, Output, Outside};
+use crate::media::command::Report;
+use crate::sip::api::{Flow, Transport};
+use crate::switchboard::effect::Refusal;
+use crate::switchboard::input::{Command, Seq, Ticket};
+
+use super::clock;
+use super::rtp_io::RtpIo;
+use super::sip_io::{SipIo, StreamEvent, facing};
+
+/// Datagrams read before outputs are sent: keeps answers prompt under a burst.
+const BATCH: usize = 64;
+/// What may wait for the signalling thread from other threads.
+pub const MAX_INBOX: usize = 65_536;
+/// A screen sees a change within that time; a thousand calls a second make no thousand snapshots.
+const STATUS_PAUSE: Duration = Duration::from_millis(50);
+/// Page commands whose answer is not there yet.
+const MAX_TICKETS: usize = 1024;
+
+/// What other threads tell the signalling thread.
+pub enum Inbox {
+    Media(Report),
+    Recorded(Seq),
+    Command(Command, oneshot::Sender<Result<(), Refusal>>),
+    Located(usize, Vec<SocketAddr>),
+    Drain,
+    Stop,
+}
+
+pub struct Signalling {
+    pub exchange: Exchange,
+    pub sip: SipIo,
+    pub streams: mpsc::Receiver<StreamEvent>,
+    pub inbox: mpsc::Receiver<Inbox>,
+    pub rtp: Arc<RtpIo>,
+    /// Gives a record to the writer; `false` when its queue is full.
+    pub record: Box<dyn Fn(Seq, Record) -> bool + Send>,
+    pub status: watch::Sender<Arc<LineStatus>>,
+    pub tickets: Tickets,
+}
+
+/// The page's questions under way.
+#[derive(Default)]
+pub struct Tickets {
+    next: u64,
+    waiting: std::collections::HashMap<Ticket, oneshot::Sender<Result<(), Refusal>>>,
+}
+
+impl Signalling {
+    /// Until nothing runs any more after a drain or a stop.
+    pub async fn run(mut self) {
+        let mut datagram = vec![0u8; 65_536];
+        let mut published = Instant::ZERO;
+        let mut dirty = true;
+        loop {
+            dirty |= self.exchange.take_dirty();
+            let mut wake = self.exchange.poll_timeout();
+            if dirty {
+                let now = clock::now();
+                if now.instant.since(published) >= STATUS_PAUSE {
+                    self.status.send_replace(Arc::new(self.exchange.status(now)));
+                    published = now.instant;
+                    dirty = false;
+                } else {
+                    wake = wake.min(published + STATUS_PAUSE);
+                }
+            }
+            tokio::select! {
+                biased;
+                Some(inbox) = self.inbox.recv() => {
+                    self.on_inbox(inbox);
+                    for _ in 0..BATCH {
+                        match self.inbox.try_recv() {
+                            Ok(inbox) => self.on_inbox(inbox),
+                            Err(_) => break,
+                        }
+                    }
+                }
+                Some(event) = self.streams.recv() => self.on_stream(event),
+                ready = readable(&self.sip) => self.on_datagrams(ready, &mut datagram),
+                () = tokio::time::sleep_until(clock::tokio_instant(wake)) => {}
+            }
+            let now = clock::now();
+            if self.exchange.poll_timeout() <= now.instant {
+                self.exchange.handle_timeout(now);
+            }
+            if !self.send_all() {
+                break;
+            }
+        }
+        self.status.send_replace(Arc::new(self.exchange.status(clock::now())));
+    }
+
+    fn on_inbox(&mut self, inbox: Inbox) {
+        let now = clock::now();
+        match inbox {
+            Inbox::Media(report) => self.exchange.handle_report(now, report),
+            Inbox::Recorded(seq) => self.exchange.handle_recorded(now, seq),
+            Inbox::Command(command, answer) => {
+                if self.tickets.waiting.len() >= MAX_TICKETS {
+                    let _ = answer.send(Err(Refusal::Conflict("trop de demandes en cours")));
+                    return;
+                }
+                self.tickets.next += 1;
+                let ticket = Ticket(self.tickets.next);
+                self.tickets.waiting.insert(ticket, answer);
+                self.exchange.handle_command(now, ticket, command);
+            }
+            Inbox::Located(trunk, addresses) => self.exchange.handle_located(now, trunk, addresses),
+            Inbox::Drain => self.exchange.drain(now),
+            Inbox::Stop => self.exchange.stop(now),
+        }
+    }
+
+    fn on_stream(&mut self, event: StreamEvent) {
+        let now = clock::now();
+        match event {
+            StreamEvent::Opened { connection, flow, writer } => {
+                if self.exchange.welcomes(now, flow.remote) {
+                    self.sip.opened(connection, flow, writer);
+                }
+            }
+            StreamEvent::Message { flow, bytes } => self.exchange.handle_message(now, flow, &bytes),
+            StreamEvent::Closed { connection } => {
+                self.sip.closed(connection);
+                self.exchange.handle_connection_lost(now, connection);
+            }
+        }
+    }
+
+    fn on_datagrams(&mut self, socket: usize, buffer: &mut [u8]) {
+        for _ in 0..BATCH {
+            let Some((udp, bound)) = self.sip.udp.get(socket) else { return };
+            let Ok((n, remote)) = udp.try_recv_from(buffer) else { return };
+            let now = clock::now();
+            let ip = self.sip.facing(*bound, remote.ip());
+            let flow = Flow { transport: Transport::Udp, local: SocketAddr::new(ip, bound.port()), remote, connection: None };
+            self.exchange.handle_message(now, flow, &buffer[..n]);
+            self.send_all();
+        }
+    }
+
+    /// Carries out what the exchange asked for; `false` when it is over.
+    fn send_all(&mut self) -> bool {
+        let mut going = true;
+        while let Some(output) = self.exchange.poll_output() {
+            match output {
+                Output::Transmit(transmit) => {
+                    if let Some(connection) = self.sip.send(transmit) {
+                        self.sip.closed(connection);
+                        self.exchange.handle_connection_lost(clock::now(), connection);
+                    }
+                }
+                Output::Media(command) => self.rtp.command(command),
+                Output::Record(seq, record) => {
+                    if !(self.record)(seq, record) {
+                        tracing::error!(seq = seq.0, "the writer's queue is full: a record is lost");
+                    }
+                }
+                Output::Reply(ticket, result) => {
+                    if let Some(answer) = self.tickets.waiting.remove(&ticket) {
+                        let _ = answer.send(result);
+                    }
+                }
+                Output::Idle => going = false,
+            }
+        }
+        going
+    }
+}
+
+/// The first datagram socket with something to read.
+async fn readable(sip: &SipIo) -> usize {
+    match sip.udp.as_slice() {
+        [] => std::future::pending().await,
+        [(only, _)] => {
+            let _ = only.readable().await;
+            0
+        }
+        many => {
+            std::future::poll_fn(|context| {
+                for (index, (socket, _)) in many.iter().enumerate() {
+                    if socket.poll_recv_ready(context).is_ready() {
+                        return std::task::Poll::Ready(index);
+                    }
+                }
+                std::task::Poll::Pending
+            })
+            .await
+        }
+    }
+}
+
+/// The exchange's view of ports and addresses.
+pub struct Surroundings {
+    pub rtp: Arc<RtpIo>,
+    pub udp: Option<SocketAddr>,
+    pub tcp: Option<SocketAddr>,
+    pub advertise: Option<IpAddr>,
+}
+
+impl Outside for Surroundings {
+    fn reserve(&mut self, leg: LegId, peer: IpAddr) -> Option<SocketAddr> {
+        let bound = self.udp.or(self.tcp)?;
+        let ip = facing(bound, self.advertise, peer);
+        self.rtp.reserve(leg).ok().map(|address| SocketAddr::new(ip, address.port()))
+    }
+
+    fn local(&mut self, transport: Transport, peer: IpAddr) -> Option<SocketAddr> {
+        let bound = match transport {
+            Transport::Udp => self.udp,
+            Transport::Tcp => self.tcp,
+        }?;
+        Some(SocketAddr::new(facing(bound, self.advertise, peer), bound.port()))
+    }
+}
