@@ -52,6 +52,9 @@ pub enum Command {
     Overlay(LegId, Option<Source>),
     /// Keys to the peer of this leg as RFC 4733.
     Keys(LegId, Vec<u8>),
+    /// From now on the keys that the peer of this leg presses go on to whoever it is joined with (off at first: they are
+    /// commands, and are removed). Reported either way.
+    PassKeys { leg: LegId, on: bool },
     Close(LegId),
 }
 

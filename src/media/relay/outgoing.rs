@@ -1,0 +1,344 @@
+//! What a leg's peer hears: one continuous source for the whole dialog, whoever speaks. One SSRC, sequence numbers without
+//! a hole of ours, one timestamp line that keeps to the wall clock, the marker at each switch.
+//!
+//! What was sent last decides how the next packet joins on: within a *stretch* relayed from one source, numbers are mapped
+//! by an offset, so order and losses stay visible; at each switch the line is taken up where time stands, never back.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::incoming::{MAX_SOUND, Sound};
+use super::{Datagram, Reports};
+use crate::domain::call::LegId;
+use crate::domain::entropy::Entropy;
+use crate::domain::now::Instant;
+use crate::media::FRAME;
+use crate::media::command::{Law, Report};
+use crate::media::player::{Played, Player};
+use crate::media::rtp::{self, HEADER, Header};
+use crate::media::telephone_event::{KeySender, PAYLOAD};
+use crate::media::tone::{Oscillator, Tone};
+
+/// Time of one packet that we make.
+pub const PTIME: Duration = Duration::from_millis(20);
+/// Timestamp units of it.
+const FRAME_UNITS: u32 = FRAME as u32;
+/// A relayed source that is later than this past its last packet's end is replaced by silence until it comes back.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// Frames made at once when a tick came late.
+const MAX_CATCH_UP: u32 = 5;
+/// The line may run ahead of time by this (200 ms, after a burst); what would push it further is dropped.
+const MAX_LEAD: i32 = 1600;
+/// A source whose timestamps leave the line by more (1 s) is taken up anew; so is one whose numbers jump by more packets.
+const MAX_STRAY: i32 = 8000;
+const MAX_STEP: u16 = 32;
+/// Made frames further behind time than this (60 ms) skip to it.
+const MAX_BEHIND: i32 = 480;
+/// The line follows its source's clock by one unit each so many packets: 195 parts in a million of drift at 20 ms.
+const SLEW: u8 = 32;
+
+/// What the peer of a leg is to hear.
+pub(super) enum Hears {
+    /// The leg on this port.
+    Peer(u16),
+    Source(Player),
+}
+
+enum Last {
+    /// Nothing yet, or a switch: the next packet is marked and joins the line at the present.
+    Switch,
+    Made,
+    Key,
+    Relayed(Stretch),
+}
+
+/// Packets of one source in a row.
+struct Stretch {
+    ssrc: u32,
+    high_in: u16,
+    high_out: u16,
+    /// Sequence numbers since its start.
+    length: u16,
+    offset: u32,
+}
+
+pub(super) struct Outgoing {
+    leg: LegId,
+    port: u16,
+    pub ssrc: u32,
+    next_sequence: u16,
+    origin: Instant,
+    origin_units: u32,
+    /// One past the last sample sent.
+    end: u32,
+    pub packets: u32,
+    pub octets: u32,
+    pub law: Law,
+    /// Payload type of telephone-event.
+    pub event: Option<u8>,
+    /// `None`: nothing may be sent now.
+    pub to: Option<SocketAddr>,
+    pub hears: Hears,
+    pub overlay: Option<Player>,
+    pub keys: KeySender,
+    key_start: u32,
+    key_tone: Option<Oscillator>,
+    last: Last,
+    next_due: Instant,
+    relayed: u8,
+}
+
+type Buffer = [u8; HEADER + MAX_SOUND];
+const EMPTY: Buffer = [0; HEADER + MAX_SOUND];
+
+impl Outgoing {
+    pub fn new(now: Instant, leg: LegId, port: u16, entropy: &mut dyn Entropy) -> Outgoing {
+        let start = entropy.u32();
+        Outgoing {
+            leg,
+            port,
+            ssrc: entropy.u32(),
+            next_sequence: entropy.u32() as u16,
+            origin: now,
+            origin_units: start,
+            end: start,
+            packets: 0,
+            octets: 0,
+            law: Law::A,
+            event: None,
+            to: None,
+            hears: Hears::Source(Player::new(crate::media::command::Source::Silence)),
+            overlay: None,
+            keys: KeySender::default(),
+            key_start: 0,
+            key_tone: None,
+            last: Last::Switch,
+            next_due: now,
+            relayed: 0,
+        }
+    }
+
+    /// The line begins now.
+    pub fn start(&mut self, now: Instant) {
+        (self.origin, self.origin_units, self.next_due) = (now, self.end, now);
+        self.mark();
+    }
+
+    /// Something else is heard from now on; at once, but not less than 20 ms after the last packet.
+    pub fn switch(&mut self, now: Instant, hears: Hears) {
+        self.hears = hears;
+        self.mark();
+        self.next_due = self.next_due.min(now + PTIME);
+    }
+
+    /// The next packet is marked and joins the line at the present.
+    pub fn mark(&mut self) {
+        self.last = Last::Switch;
+    }
+
+    /// The line's timestamp at this moment.
+    pub fn wall(&self, now: Instant) -> u32 {
+        self.origin_units.wrapping_add((now.since(self.origin).as_nanos() / 125_000) as u32)
+    }
+
+    /// Passes on a packet of the peer it hears, on arrival. `false`: dropped.
+    pub fn relay(&mut self, now: Instant, sound: Sound, out: &mut impl FnMut(Datagram)) -> bool {
+        if self.to.is_none() || self.keys.busy() || (sound.law.is_none() && self.overlay.is_some()) {
+            return false;
+        }
+        let units = if sound.law.is_some() { sound.payload.len() as u32 } else { FRAME_UNITS };
+        let Some((sequence, timestamp, marker)) = self.place(now, sound.header, units) else { return false };
+        let mut buffer = EMPTY;
+        let Some(payload) = buffer.get_mut(HEADER..HEADER + sound.payload.len()) else { return false };
+        let payload_type = match sound.law {
+            Some(law) => {
+                if !self.mix(law, sound.payload, payload) {
+                    law.convert(self.law, sound.payload, payload);
+                }
+                self.law.payload_type()
+            }
+            None => {
+                payload.copy_from_slice(sound.payload);
+                rtp::CN
+            }
+        };
+        let header = Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc };
+        self.emit(header, sound.payload.len(), &mut buffer, out);
+        self.next_due = now + Duration::from_micros(u64::from(units) * 125) + PATIENCE;
+        true
+    }
+
+    /// Time passes: keys, played sounds, and silence where the source is late. Call it each 10 ms or more often.
+    pub fn tick(&mut self, now: Instant, reports: &mut Reports, out: &mut impl FnMut(Datagram)) {
+        if self.keys.due(now) && !self.keys.busy() {
+            self.next_due = self.next_due.min(now);
+        } else if matches!(self.last, Last::Relayed(_)) && self.lead(now) > 0 {
+            // sound sent ahead of time is still being heard
+            return;
+        }
+        for _ in 0..MAX_CATCH_UP {
+            if now < self.next_due {
+                return;
+            }
+            if !self.key(now, out) {
+                self.frame(now, reports, out);
+            }
+            self.next_due += PTIME;
+        }
+        self.next_due = now + PTIME;
+    }
+
+    /// How far the line's end is ahead of time, in units.
+    fn lead(&self, now: Instant) -> i32 {
+        self.end.wrapping_sub(self.wall(now)) as i32
+    }
+
+    /// The present, or the line's end where that is later.
+    fn present(&self, now: Instant) -> u32 {
+        if self.lead(now) > 0 { self.end } else { self.wall(now) }
+    }
+
+    /// Sequence number, timestamp and marker of a relayed packet; `None` when it has no place on the line.
+    fn place(&mut self, now: Instant, header: Header, units: u32) -> Option<(u16, u32, bool)> {
+        let wall = self.wall(now);
+        let lead = self.lead(now);
+        if let Last::Relayed(stretch) = &mut self.last
+            && stretch.ssrc == header.ssrc
+        {
+            let step = header.sequence.wrapping_sub(stretch.high_in) as i16;
+            let timestamp = header.timestamp.wrapping_add(stretch.offset);
+            let ahead = timestamp.wrapping_sub(wall) as i32;
+            if step.unsigned_abs() <= MAX_STEP && ahead.abs() <= MAX_STRAY {
+                if step <= 0 {
+                    let back = step.unsigned_abs();
+                    return (back <= stretch.length).then_some((stretch.high_out.wrapping_sub(back), timestamp, header.marker));
+                }
+                let step = step.unsigned_abs();
+                stretch.high_in = header.sequence;
+                stretch.high_out = stretch.high_out.wrapping_add(step);
+                stretch.length = stretch.length.saturating_add(step);
+                self.next_sequence = stretch.high_out.wrapping_add(1);
+                if ahead > MAX_LEAD {
+                    stretch.offset = stretch.offset.wrapping_sub(units);
+                    return None;
+                }
+                let sequence = stretch.high_out;
+                self.advance(timestamp.wrapping_add(units));
+                self.slew(ahead);
+                return Some((sequence, timestamp, header.marker));
+            }
+        }
+        if lead > MAX_LEAD {
+            return None;
+        }
+        let (sequence, timestamp) = (self.next_sequence, self.present(now));
+        let offset = timestamp.wrapping_sub(header.timestamp);
+        self.last = Last::Relayed(Stretch { ssrc: header.ssrc, high_in: header.sequence, high_out: sequence, length: 0, offset });
+        self.next_sequence = sequence.wrapping_add(1);
+        self.advance(timestamp.wrapping_add(units));
+        Some((sequence, timestamp, true))
+    }
+
+    fn advance(&mut self, end: u32) {
+        if (end.wrapping_sub(self.end) as i32) > 0 {
+            self.end = end;
+        }
+    }
+
+    /// Lets the line drift with its source, so that no sound is dropped or made up for two clocks' difference.
+    fn slew(&mut self, ahead: i32) {
+        self.relayed += 1;
+        if self.relayed >= SLEW {
+            self.relayed = 0;
+            self.origin_units = self.origin_units.wrapping_add_signed(ahead.signum());
+        }
+    }
+
+    /// A packet of our own: what is played, or silence; the overlay on top.
+    fn frame(&mut self, now: Instant, reports: &mut Reports, out: &mut impl FnMut(Datagram)) {
+        let mut samples = [0; FRAME];
+        if let Hears::Source(player) = &mut self.hears {
+            let once = !player.is_silence();
+            if player.fill(&mut samples) == Played::Ended && once {
+                reports.push(Report::Played(self.leg));
+            }
+        }
+        if let Some(overlay) = &mut self.overlay {
+            let mut above = [0; FRAME];
+            if overlay.fill(&mut above) == Played::Ended {
+                self.overlay = None;
+            }
+            samples.iter_mut().zip(above).for_each(|(sample, more)| *sample = sample.saturating_add(more));
+        }
+        let switched = !matches!(self.last, Last::Made);
+        let timestamp = if switched || self.lead(now) < -MAX_BEHIND { self.present(now) } else { self.end };
+        self.made(timestamp, switched, &samples, out);
+        self.last = if self.to.is_some() { Last::Made } else { Last::Switch };
+    }
+
+    /// One step of a key; `false` when there is none to send.
+    fn key(&mut self, now: Instant, out: &mut impl FnMut(Datagram)) -> bool {
+        let Some(step) = self.keys.due(now).then(|| self.keys.step(now)).flatten() else { return false };
+        if step.first {
+            self.key_start = self.present(now);
+            self.key_tone = Tone::key(step.event).map(Oscillator::new);
+        }
+        let end = self.key_start.wrapping_add(u32::from(u16::from_be_bytes([step.payload[2], step.payload[3]])));
+        if let Some(payload_type) = self.event {
+            let mut buffer = EMPTY;
+            buffer[HEADER..HEADER + PAYLOAD].copy_from_slice(&step.payload);
+            let header = Header { marker: step.first, payload_type, sequence: self.next_sequence, timestamp: self.key_start, ssrc: self.ssrc };
+            self.next_sequence = self.next_sequence.wrapping_add(u16::from(self.to.is_some()));
+            self.emit(header, PAYLOAD, &mut buffer, out);
+        } else {
+            let mut samples = [0; FRAME];
+            if let Some(tone) = self.key_tone.as_mut().filter(|_| step.sounds) {
+                tone.fill(&mut samples);
+            }
+            let timestamp = if step.first { self.key_start } else { self.end };
+            self.made(timestamp, step.first, &samples, out);
+        }
+        self.advance(end);
+        self.last = Last::Key;
+        true
+    }
+
+    fn made(&mut self, timestamp: u32, marker: bool, samples: &[i16; FRAME], out: &mut impl FnMut(Datagram)) {
+        if self.to.is_none() {
+            return;
+        }
+        let mut buffer = EMPTY;
+        buffer[HEADER..].iter_mut().zip(samples).for_each(|(code, sample)| *code = self.law.encode(*sample));
+        let header = Header { marker, payload_type: self.law.payload_type(), sequence: self.next_sequence, timestamp, ssrc: self.ssrc };
+        self.next_sequence = self.next_sequence.wrapping_add(1);
+        self.advance(timestamp.wrapping_add(FRAME_UNITS));
+        self.emit(header, FRAME, &mut buffer, out);
+    }
+
+    /// Adds the overlay to relayed codes; `false` (nothing written) while the overlay is silent, so that speech passes untouched.
+    fn mix(&mut self, law: Law, codes: &[u8], into: &mut [u8]) -> bool {
+        let Some(overlay) = &mut self.overlay else { return false };
+        let mut above = [0; MAX_SOUND];
+        let Some(above) = above.get_mut(..codes.len()) else { return false };
+        if overlay.fill(above) == Played::Ended {
+            self.overlay = None;
+        }
+        if above.iter().all(|sample| *sample == 0) {
+            return false;
+        }
+        for ((to, code), more) in into.iter_mut().zip(codes).zip(above) {
+            *to = self.law.encode(law.decode(*code).saturating_add(*more));
+        }
+        true
+    }
+
+    fn emit(&mut self, header: Header, length: usize, buffer: &mut Buffer, out: &mut impl FnMut(Datagram)) {
+        let Some(to) = self.to else { return };
+        buffer[..HEADER].copy_from_slice(&header.bytes());
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(length as u32);
+        if let Some(bytes) = buffer.get(..HEADER + length) {
+            out(Datagram { port: self.port, control: false, to, bytes });
+        }
+    }
+}
