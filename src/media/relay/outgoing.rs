@@ -85,6 +85,7 @@ pub(super) struct Outgoing {
     key_tone: Option<Oscillator>,
     last: Last,
     next_due: Instant,
+    sent_at: Instant,
     relayed: u8,
 }
 
@@ -114,6 +115,7 @@ impl Outgoing {
             key_tone: None,
             last: Last::Switch,
             next_due: now,
+            sent_at: Instant::ZERO,
             relayed: 0,
         }
     }
@@ -124,11 +126,12 @@ impl Outgoing {
         self.mark();
     }
 
-    /// Something else is heard from now on; at once, but not less than 20 ms after the last packet.
+    /// Something else is heard from now on: a played sound 20 ms after the last packet, a peer as soon as it speaks.
     pub fn switch(&mut self, now: Instant, hears: Hears) {
+        let wait = if matches!(hears, Hears::Peer(_)) { PTIME + PATIENCE } else { PTIME };
         self.hears = hears;
         self.mark();
-        self.next_due = self.next_due.min(now + PTIME);
+        self.next_due = now.max(self.sent_at + wait);
     }
 
     /// The next packet is marked and joins the line at the present.
@@ -163,7 +166,7 @@ impl Outgoing {
             }
         };
         let header = Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc };
-        self.emit(header, sound.payload.len(), &mut buffer, out);
+        self.emit(now, header, sound.payload.len(), &mut buffer, out);
         self.next_due = now + Duration::from_micros(u64::from(units) * 125) + PATIENCE;
         true
     }
@@ -180,10 +183,12 @@ impl Outgoing {
             if now < self.next_due {
                 return;
             }
+            // the cadence starts where something new starts, not where it was due
+            let anew = !matches!(self.last, Last::Made | Last::Key);
             if !self.key(now, out) {
                 self.frame(now, reports, out);
             }
-            self.next_due += PTIME;
+            self.next_due = if anew { now } else { self.next_due } + PTIME;
         }
         self.next_due = now + PTIME;
     }
@@ -272,7 +277,7 @@ impl Outgoing {
         }
         let switched = !matches!(self.last, Last::Made);
         let timestamp = if switched || self.lead(now) < -MAX_BEHIND { self.present(now) } else { self.end };
-        self.made(timestamp, switched, &samples, out);
+        self.made(now, timestamp, switched, &samples, out);
         self.last = if self.to.is_some() { Last::Made } else { Last::Switch };
     }
 
@@ -289,21 +294,21 @@ impl Outgoing {
             buffer[HEADER..HEADER + PAYLOAD].copy_from_slice(&step.payload);
             let header = Header { marker: step.first, payload_type, sequence: self.next_sequence, timestamp: self.key_start, ssrc: self.ssrc };
             self.next_sequence = self.next_sequence.wrapping_add(u16::from(self.to.is_some()));
-            self.emit(header, PAYLOAD, &mut buffer, out);
+            self.emit(now, header, PAYLOAD, &mut buffer, out);
         } else {
             let mut samples = [0; FRAME];
             if let Some(tone) = self.key_tone.as_mut().filter(|_| step.sounds) {
                 tone.fill(&mut samples);
             }
             let timestamp = if step.first { self.key_start } else { self.end };
-            self.made(timestamp, step.first, &samples, out);
+            self.made(now, timestamp, step.first, &samples, out);
         }
         self.advance(end);
         self.last = Last::Key;
         true
     }
 
-    fn made(&mut self, timestamp: u32, marker: bool, samples: &[i16; FRAME], out: &mut impl FnMut(Datagram)) {
+    fn made(&mut self, now: Instant, timestamp: u32, marker: bool, samples: &[i16; FRAME], out: &mut impl FnMut(Datagram)) {
         if self.to.is_none() {
             return;
         }
@@ -312,7 +317,7 @@ impl Outgoing {
         let header = Header { marker, payload_type: self.law.payload_type(), sequence: self.next_sequence, timestamp, ssrc: self.ssrc };
         self.next_sequence = self.next_sequence.wrapping_add(1);
         self.advance(timestamp.wrapping_add(FRAME_UNITS));
-        self.emit(header, FRAME, &mut buffer, out);
+        self.emit(now, header, FRAME, &mut buffer, out);
     }
 
     /// Adds the overlay to relayed codes; `false` (nothing written) while the overlay is silent, so that speech passes untouched.
@@ -332,9 +337,10 @@ impl Outgoing {
         true
     }
 
-    fn emit(&mut self, header: Header, length: usize, buffer: &mut Buffer, out: &mut impl FnMut(Datagram)) {
+    fn emit(&mut self, now: Instant, header: Header, length: usize, buffer: &mut Buffer, out: &mut impl FnMut(Datagram)) {
         let Some(to) = self.to else { return };
         buffer[..HEADER].copy_from_slice(&header.bytes());
+        self.sent_at = now;
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(length as u32);
         if let Some(bytes) = buffer.get(..HEADER + length) {
