@@ -29,8 +29,6 @@ use crate::media::relay::{self, Counters, Datagram, Relay};
 pub const MAX_COMMANDS: usize = 8192;
 /// Events taken from one wait.
 const BATCH: usize = 256;
-/// Datagrams taken from one socket before the next one's turn.
-const BURST: usize = 4;
 /// A larger datagram is no voice; what is beyond is cut off and then refused by its length.
 const MAX_DATAGRAM: usize = 2048;
 /// The token of the wake-up among those of the sockets.
@@ -204,7 +202,7 @@ impl Engine {
             for event in events.drain(..) {
                 match event.data.u64() {
                     WAKE => drain(&self.wake),
-                    token => self.packets(now, token),
+                    token => self.packet(now, token),
                 }
             }
             if now >= next_tick {
@@ -270,19 +268,16 @@ impl Engine {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner).give_back(now, port);
     }
 
-    fn packets(&mut self, now: Instant, token: u64) {
+    /// One datagram a readiness: to ask for a second costs a call that nearly always finds none, and the wait is
+    /// level-triggered.
+    fn packet(&mut self, now: Instant, token: u64) {
         let (port, control) = ((token >> 1) as u16, token & 1 == 1);
         let mut buffer = [0; MAX_DATAGRAM];
-        for _ in 0..BURST {
-            let Some(Some(pair)) = self.sockets.get(usize::from(port)) else { return };
-            let Ok((length, from)) = pair.socket(control).recv_from(&mut buffer) else { return };
-            let bytes = buffer.get(..length).unwrap_or(&[]);
-            let sockets = &self.sockets;
-            self.relay.handle_packet(now, port, control, from, bytes, &mut |datagram| send(sockets, datagram));
-            if control {
-                return;
-            }
-        }
+        let Some(Some(pair)) = self.sockets.get(usize::from(port)) else { return };
+        let Ok((length, from)) = pair.socket(control).recv_from(&mut buffer) else { return };
+        let bytes = buffer.get(..length).unwrap_or(&[]);
+        let sockets = &self.sockets;
+        self.relay.handle_packet(now, port, control, from, bytes, &mut |datagram| send(sockets, datagram));
     }
 
     fn tick(&mut self, now: Instant) {

@@ -145,7 +145,7 @@ mod tests {
         let (index, pair, _) = one;
         drop(pair);
         pool.give_back(start, index);
-        assert!(pool.take(start + REST - Duration::from_millis(1)).is_none());
+        assert!(pool.take(start + (REST - Duration::from_millis(1))).is_none());
         assert_eq!(pool.take(start + REST).unwrap().0, index);
     }
 
