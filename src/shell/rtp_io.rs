@@ -10,7 +10,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -68,7 +68,8 @@ enum Word {
 pub struct RtpIo {
     words: SyncSender<Word>,
     wake: Arc<OwnedFd>,
-    pool: Arc<Mutex<PortPool>>,
+    /// Never locked by the media thread.
+    pool: Mutex<PortPool>,
     clock: Clock,
     counts: Arc<Counts>,
     thread: Option<JoinHandle<()>>,
@@ -90,7 +91,7 @@ impl RtpIo {
         let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&poll, &*wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
-        let pool = Arc::new(Mutex::new(PortPool::new(config.address, config.ports, entropy())));
+        let pool = PortPool::new(config.address, config.ports, entropy());
         let (words, inbox) = sync_channel(MAX_COMMANDS);
         let counts = Arc::new(Counts::default());
         let mut engine = Engine {
@@ -99,17 +100,17 @@ impl RtpIo {
             wake: Arc::clone(&wake),
             sockets: Vec::new(),
             ports: std::collections::HashMap::new(),
-            pool: Arc::clone(&pool),
+            returns: pool.returns(),
             clock: Arc::clone(&clock),
             counts: Arc::clone(&counts),
             reports,
         };
         let thread = std::thread::Builder::new().name("rtp".to_owned()).spawn(move || engine.run(&inbox))?;
-        Ok(RtpIo { words, wake, pool, clock, counts, thread: Some(thread) })
+        Ok(RtpIo { words, wake, pool: Mutex::new(pool), clock, counts, thread: Some(thread) })
     }
 
     /// Binds a socket pair for a leg and opens it in the relay; gives our RTP address for the SDP. RTCP is the next port.
-    /// `Command::Close` gives the pair back.
+    /// `Command::Close` gives the pair back (try it again if it was [`Busy`], or the pair stays taken).
     pub fn reserve(&self, leg: LegId) -> Result<SocketAddr, NoPort> {
         let now = (self.clock)();
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +134,7 @@ impl RtpIo {
         Counters { received: read(received), sent: read(sent), dropped: read(dropped), refused: read(refused) }
     }
 
-    /// Pairs that are free now, those that rest included.
+    /// Pairs not in use, those at rest included.
     pub fn free_pairs(&self) -> usize {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner).free()
     }
@@ -182,7 +183,7 @@ struct Engine {
     /// By port index.
     sockets: Vec<Option<Pair>>,
     ports: std::collections::HashMap<LegId, u16>,
-    pool: Arc<Mutex<PortPool>>,
+    returns: Sender<(Instant, u16)>,
     clock: Clock,
     counts: Arc<Counts>,
     reports: Box<dyn Fn(Report) + Send>,
@@ -261,11 +262,12 @@ impl Engine {
     fn close(&mut self, now: Instant, leg: LegId) {
         self.relay.handle(now, Command::Close(leg));
         let Some(port) = self.ports.remove(&leg) else { return };
+        // the handle is gone: nobody draws any more
+        let _ = self.returns.send((now, port));
         if let Some(slot) = self.sockets.get_mut(usize::from(port)) {
             // closing takes them out of the poll
             *slot = None;
         }
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).give_back(now, port);
     }
 
     /// One datagram a readiness: to ask for a second costs a call that nearly always finds none, and the wait is

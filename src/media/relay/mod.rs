@@ -12,6 +12,7 @@
 
 mod incoming;
 mod leg;
+mod line;
 mod outgoing;
 
 use std::collections::{HashMap, VecDeque};

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::str::FromStr;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use crate::domain::entropy::Entropy;
@@ -68,16 +69,25 @@ pub struct PortPool {
     entropy: Box<dyn Entropy>,
     free: Vec<u16>,
     resting: VecDeque<(Instant, u16)>,
+    returns: Receiver<(Instant, u16)>,
+    back: Sender<(Instant, u16)>,
 }
 
 impl PortPool {
     pub fn new(address: IpAddr, range: PortRange, entropy: Box<dyn Entropy>) -> PortPool {
         let free = (0..range.pairs()).filter_map(|n| u16::try_from(n).ok()).collect();
-        PortPool { address, range, entropy, free, resting: VecDeque::new() }
+        let (back, returns) = channel();
+        PortPool { address, range, entropy, free, resting: VecDeque::new(), returns, back }
+    }
+
+    /// By which the media thread gives pairs back without waiting for anyone; never more than there are pairs.
+    pub fn returns(&self) -> Sender<(Instant, u16)> {
+        self.back.clone()
     }
 
     /// Draws and binds a pair: its index, its sockets, its RTP address. `None`: all taken.
     pub fn take(&mut self, now: Instant) -> Option<(u16, Pair, SocketAddr)> {
+        self.collect();
         while self.resting.front().is_some_and(|(since, _)| now.since(*since) >= REST) {
             self.free.extend(self.resting.pop_front().map(|(_, index)| index));
         }
@@ -106,13 +116,19 @@ impl PortPool {
         taken
     }
 
+    /// Its sockets are closed, or will be at once: from now on it rests.
     pub fn give_back(&mut self, now: Instant, index: u16) {
         self.resting.push_back((now, index));
     }
 
-    /// Pairs not in use.
-    pub fn free(&self) -> usize {
+    /// Pairs not in use, those at rest included.
+    pub fn free(&mut self) -> usize {
+        self.collect();
         self.free.len() + self.resting.len()
+    }
+
+    fn collect(&mut self) {
+        self.resting.extend(self.returns.try_iter());
     }
 }
 
