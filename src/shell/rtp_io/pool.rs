@@ -149,14 +149,14 @@ mod tests {
 
     #[test]
     fn pairs_are_even_odd_bounded_and_rest_before_they_come_again() {
-        let range = PortRange { first: 41_001, last: 41_006 };
+        let range = PortRange { first: 28_001, last: 28_006 };
         let mut pool = PortPool::new("127.0.0.1".parse().unwrap(), range, Box::new(Seeded(7)));
         let start = Instant(1);
         let one = pool.take(start).unwrap();
         let two = pool.take(start).unwrap();
         assert!(pool.take(start).is_none());
         assert_ne!(one.0, two.0);
-        assert!([41_002, 41_004].contains(&one.2.port()));
+        assert!([28_002, 28_004].contains(&one.2.port()));
         assert_eq!(one.1.rtcp.local_addr().unwrap().port(), one.2.port() + 1);
         let (index, pair, _) = one;
         drop(pair);
@@ -167,10 +167,10 @@ mod tests {
 
     #[test]
     fn ports_that_others_hold_are_passed_over() {
-        let range = PortRange { first: 41_010, last: 41_013 };
-        let _other = UdpSocket::bind("127.0.0.1:41011").unwrap();
+        let range = PortRange { first: 28_010, last: 28_013 };
+        let _other = UdpSocket::bind("127.0.0.1:28011").unwrap();
         let mut pool = PortPool::new("127.0.0.1".parse().unwrap(), range, Box::new(Seeded(1)));
-        assert_eq!(pool.take(Instant(1)).unwrap().2.port(), 41_012);
+        assert_eq!(pool.take(Instant(1)).unwrap().2.port(), 28_012);
         assert!(pool.take(Instant(1)).is_none());
         assert_eq!(pool.free(), 1);
     }
