@@ -1,0 +1,267 @@
+//! The relay between legs. Pure: commands, packets and a tick come in with the time; datagrams go out by a closure,
+//! reports are polled. Nothing is allocated, locked or logged for a packet, and no digit is ever logged.
+//!
+//! ```text
+//!   handle(Command)            table of legs, by port        out(Datagram)
+//!   handle_packet(bytes)  ──▶  Leg { incoming, outgoing } ──▶
+//!   handle_tick()              joined by port                poll_report()
+//! ```
+//!
+//! A packet from a leg's peer passes [`incoming`] (source rule, duplicates, keys) and goes at once to the [`outgoing`] of
+//! the leg it is joined with. The tick plays sounds, fills silence, sends keys and control reports.
+
+mod incoming;
+mod leg;
+mod line;
+mod outgoing;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+
+use self::leg::Leg;
+use self::outgoing::{Hears, Outgoing};
+use super::command::{Command, Report, Source};
+use super::player::Player;
+use super::rtcp;
+use crate::domain::call::LegId;
+use crate::domain::entropy::Entropy;
+use crate::domain::now::Instant;
+
+/// Legs at once, and the bound of a port index.
+pub const MAX_LEGS: usize = 4096;
+/// Reports that may wait to be polled; more are dropped (they say again each second what matters).
+pub const MAX_REPORTS: usize = 16_384;
+/// How often the shell calls [`Relay::handle_tick`].
+pub const TICK: std::time::Duration = std::time::Duration::from_millis(10);
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Seconds without RTP and RTCP after which `Silent` is reported; 0: never.
+    pub silence_seconds: u32,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { silence_seconds: 20 }
+    }
+}
+
+/// A datagram to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    /// Index of the socket pair.
+    pub port: u16,
+    /// From the pair's odd socket (RTCP).
+    pub control: bool,
+    pub to: SocketAddr,
+    pub bytes: &'a [u8],
+}
+
+/// Counts since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams that arrived, and those that left (RTP and RTCP).
+    pub received: u64,
+    pub sent: u64,
+    /// Malformed, unexpected, duplicate or out of place.
+    pub dropped: u64,
+    /// From an address whose packets are not taken.
+    pub refused: u64,
+}
+
+/// Reports waiting to be polled.
+#[derive(Default)]
+struct Reports(VecDeque<Report>);
+
+impl Reports {
+    fn push(&mut self, report: Report) {
+        if self.0.len() < MAX_REPORTS {
+            self.0.push_back(report);
+        }
+    }
+}
+
+pub struct Relay {
+    config: Config,
+    entropy: Box<dyn Entropy>,
+    cname: [u8; rtcp::CNAME],
+    legs: Vec<Option<Box<Leg>>>,
+    ports: HashMap<LegId, u16>,
+    reports: Reports,
+    counters: Counters,
+}
+
+impl Relay {
+    pub fn new(config: Config, mut entropy: Box<dyn Entropy>) -> Relay {
+        let mut cname = [0; rtcp::CNAME];
+        entropy.fill(&mut cname);
+        cname.iter_mut().for_each(|byte| *byte = b"0123456789abcdef"[usize::from(*byte & 15)]);
+        let reports = Reports(VecDeque::with_capacity(1024));
+        Relay { config, entropy, cname, legs: Vec::new(), ports: HashMap::new(), reports, counters: Counters::default() }
+    }
+
+    /// Does what the exchange says. A command about a leg that is not open is nothing.
+    pub fn handle(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Open { leg, port } => self.open(now, leg, port),
+            Command::Negotiated { leg, with } => {
+                if let Some(leg) = self.leg(leg) {
+                    leg.negotiated(now, with);
+                }
+            }
+            Command::Join(one, other) => self.join(now, one, other),
+            Command::Play(leg, source) => self.play(now, leg, source),
+            Command::Overlay(leg, source) => {
+                if let Some(leg) = self.leg(leg) {
+                    leg.outgoing.overlay = source.map(Player::new);
+                }
+            }
+            Command::Keys(leg, keys) => {
+                let dropped = self.leg(leg).map_or(0, |leg| leg.outgoing.keys.push(&keys));
+                self.counters.dropped += dropped as u64;
+            }
+            Command::PassKeys { leg, on } => {
+                if let Some(leg) = self.leg(leg) {
+                    leg.pass_keys = on;
+                }
+            }
+            Command::Close(leg) => {
+                if let Some(port) = self.ports.remove(&leg) {
+                    self.part(now, port);
+                    if let Some(slot) = self.legs.get_mut(usize::from(port)) {
+                        *slot = None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A datagram arrived on a socket pair, on its odd socket if `control`.
+    pub fn handle_packet(&mut self, now: Instant, port: u16, control: bool, from: SocketAddr, bytes: &[u8], out: &mut impl FnMut(Datagram)) {
+        self.counters.received += 1;
+        let Some(leg) = self.legs.get_mut(usize::from(port)).and_then(Option::as_mut) else {
+            self.counters.dropped += 1;
+            return;
+        };
+        let Some(incoming) = &mut leg.incoming else {
+            self.counters.dropped += 1;
+            return;
+        };
+        if control {
+            if incoming.control(now, from, bytes, &mut self.reports, &mut self.counters) {
+                leg.control = Some(from);
+            }
+            return;
+        }
+        let taken = incoming.rtp(now, from, bytes, &mut self.reports, &mut self.counters);
+        if taken.first {
+            leg.follow = incoming.destination().or(leg.follow);
+            leg.aim();
+        }
+        let Hears::Peer(peer) = leg.outgoing.hears else { return };
+        let pass = leg.pass_keys;
+        let Some(peer) = self.legs.get_mut(usize::from(peer)).and_then(Option::as_mut) else { return };
+        if pass {
+            taken.keys.iter().flatten().for_each(|key| {
+                peer.outgoing.keys.push(&[*key]);
+            });
+        }
+        if let Some(sound) = taken.sound {
+            let sent = &mut self.counters.sent;
+            let relayed = peer.outgoing.relay(now, sound, &mut |datagram| {
+                *sent += 1;
+                out(datagram);
+            });
+            self.counters.dropped += u64::from(!relayed);
+        }
+    }
+
+    /// Each [`TICK`]: sounds, silence, keys, control reports, the watch on silence.
+    pub fn handle_tick(&mut self, now: Instant, out: &mut impl FnMut(Datagram)) {
+        for index in 0..self.legs.len() {
+            let Some(leg) = self.legs.get_mut(index).and_then(Option::as_mut) else { continue };
+            let Some(incoming) = &mut leg.incoming else { continue };
+            let sent = &mut self.counters.sent;
+            let mut out = |datagram: Datagram| {
+                *sent += 1;
+                out(datagram);
+            };
+            let key = incoming.tick(now, self.config.silence_seconds, &mut self.reports);
+            leg.outgoing.tick(now, &mut self.reports, &mut out);
+            if now >= leg.next_control {
+                // half to one and a half of the interval, so that legs do not fall into step (RFC 3550, 6.3.1)
+                let spread = rtcp::INTERVAL.as_millis() as u32;
+                leg.next_control = now + rtcp::INTERVAL / 2 + std::time::Duration::from_millis(u64::from(self.entropy.u32() % spread));
+                leg.report(now, index as u16, &self.cname, &mut out);
+            }
+            if let (Some(key), true, Hears::Peer(peer)) = (key, leg.pass_keys, &leg.outgoing.hears) {
+                let peer = usize::from(*peer);
+                if let Some(peer) = self.legs.get_mut(peer).and_then(Option::as_mut) {
+                    peer.outgoing.keys.push(&[key]);
+                }
+            }
+        }
+    }
+
+    pub fn poll_report(&mut self) -> Option<Report> {
+        self.reports.0.pop_front()
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn leg(&mut self, id: LegId) -> Option<&mut Leg> {
+        let port = self.ports.get(&id)?;
+        self.legs.get_mut(usize::from(*port))?.as_deref_mut()
+    }
+
+    fn open(&mut self, now: Instant, id: LegId, port: u16) {
+        let index = usize::from(port);
+        if index >= MAX_LEGS || self.ports.contains_key(&id) {
+            return;
+        }
+        if self.legs.len() <= index {
+            self.legs.resize_with(index + 1, || None);
+        }
+        let Some(slot @ None) = self.legs.get_mut(index) else { return };
+        let outgoing = Outgoing::new(now, id, port, self.entropy.as_mut());
+        *slot = Some(Box::new(Leg::new(now, id, outgoing)));
+        self.ports.insert(id, port);
+    }
+
+    fn join(&mut self, now: Instant, one: LegId, other: LegId) {
+        let (Some(one), Some(other)) = (self.ports.get(&one).copied(), self.ports.get(&other).copied()) else { return };
+        if one == other || self.peer(one) == Some(other) {
+            return;
+        }
+        for (port, peer) in [(one, other), (other, one)] {
+            self.part(now, port);
+            if let Some(leg) = self.legs.get_mut(usize::from(port)).and_then(Option::as_mut) {
+                leg.outgoing.switch(now, Hears::Peer(peer));
+            }
+        }
+    }
+
+    fn play(&mut self, now: Instant, leg: LegId, source: Source) {
+        let Some(port) = self.ports.get(&leg).copied() else { return };
+        self.part(now, port);
+        if let Some(leg) = self.leg(leg) {
+            leg.outgoing.switch(now, Hears::Source(Player::new(source)));
+        }
+    }
+
+    /// Whoever was joined with this port hears silence.
+    fn part(&mut self, now: Instant, port: u16) {
+        if let Some(peer) = self.peer(port).and_then(|peer| self.legs.get_mut(usize::from(peer))).and_then(Option::as_mut) {
+            peer.outgoing.switch(now, Hears::Source(Player::new(Source::Silence)));
+        }
+    }
+
+    fn peer(&self, port: u16) -> Option<u16> {
+        match self.legs.get(usize::from(port))?.as_ref()?.outgoing.hears {
+            Hears::Peer(peer) => Some(peer),
+            Hears::Source(_) => None,
+        }
+    }
+}
