@@ -7,6 +7,7 @@ pub mod client_tx;
 pub mod dialog;
 pub mod digest;
 pub mod endpoint;
+pub mod guard;
 pub mod message;
 pub mod sdp;
 pub mod server_tx;

@@ -2,7 +2,6 @@
 
 use crate::domain::call::{CallId, Extension, LegId};
 use crate::domain::identity::Caller;
-use crate::domain::outcome::Reason;
 use crate::domain::text::ScreenText;
 
 /// A ticket of the page or of a command line: the answer goes back to whoever holds it.
@@ -18,7 +17,9 @@ pub enum Input {
     /// A call from the trunk. `usable` is false when nothing of its media offer can be used (row 21).
     Rings { leg: LegId, trunk: usize, caller: Caller, name: ScreenText, usable: bool },
     /// A call from the trunk that found no media port, or a full table (row 20); it was refused already.
-    Overloaded { caller: Caller, name: ScreenText },
+    Overloaded { trunk: usize, caller: Caller, name: ScreenText },
+    /// A call from the trunk that could not be read (row 21); it was refused already.
+    Malformed { trunk: usize, caller: Caller },
     /// An authenticated phone dials. `digits` is the user part, unescaped once.
     Dials { leg: LegId, extension: Extension, digits: String },
     /// A called leg gave a sign of life short of ringing, or rings.
@@ -35,6 +36,15 @@ pub enum Input {
     Transfers { leg: LegId, digits: String },
     /// The write of that record is on disk, or its time is over (the shell's 200 ms, journal included).
     Recorded(Seq),
+    /// A whole key from the party of this leg.
+    Key { leg: LegId, digit: Key },
+    /// A prompt is over.
+    Played { leg: LegId },
+    /// The phone of this leg gives no sound and no answer (row 19).
+    PhoneSilent { leg: LegId },
+    PhoneSpeaks { leg: LegId },
+    /// An INVITE came from an address that is no trunk's and no phone's (RULES 2.7).
+    UnknownSource { address: String },
     /// A phone registered or its registration ended.
     Phone { extension: Extension, registered: bool },
     /// `true` when the trunk can take calls.
@@ -62,8 +72,8 @@ pub enum Progress {
 pub enum Refusal {
     /// 486, 600.
     Busy,
-    /// 480, 603, or rang out.
-    NoAnswer,
+    /// 480, 603, as received.
+    NoAnswer(u16),
     /// No reply at all in time, or 408 without a reply.
     Silent,
     /// Sent elsewhere by the phone (302): followed to an extension only.
@@ -89,5 +99,19 @@ pub enum Command {
     HangUp(CallId),
 }
 
-/// What the switchboard says of a finished attempt, for `Effect::Tell`.
-pub type Missed = Reason;
+/// A key as it came: never shown, never written (RULES 7).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Key(u8);
+
+impl From<u8> for Key {
+    /// ASCII.
+    fn from(digit: u8) -> Key {
+        Key(digit)
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("•")
+    }
+}
