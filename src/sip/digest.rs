@@ -1,29 +1,41 @@
-//! HTTP digest as SIP uses it (RFC 3261 22, RFC 7616, RFC 8760): challenges read and answered, responses computed for both sides.
+//! Digest access authentication (RFC 3261 22, RFC 7616, RFC 8760): reading a challenge, answering it, and the hashes that a registrar checks.
+//!
+//! MD5 and SHA-256, with qop=auth or without qop; auth-int is never chosen. Holds no nonce table: that is its users' part.
+
+use std::fmt::Write;
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use super::api::Credentials;
+/// Greatest number of parameters read from one challenge or answer.
+const MAX_PARAMS: usize = 24;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     Md5,
     Sha256,
 }
 
 impl Algorithm {
-    pub fn word(self) -> &'static str {
+    /// As it stands in `algorithm=`. `None` for one that we lack (`-sess` forms included).
+    pub fn parse(name: &str) -> Option<Algorithm> {
+        if name.eq_ignore_ascii_case("MD5") {
+            Some(Algorithm::Md5)
+        } else if name.eq_ignore_ascii_case("SHA-256") {
+            Some(Algorithm::Sha256)
+        } else {
+            None
+        }
+    }
+
+    pub fn name(self) -> &'static str {
         match self {
             Algorithm::Md5 => "MD5",
             Algorithm::Sha256 => "SHA-256",
         }
     }
 
-    fn parse(word: &str) -> Option<Algorithm> {
-        [Algorithm::Md5, Algorithm::Sha256].into_iter().find(|a| a.word().eq_ignore_ascii_case(word))
-    }
-
-    /// Lower-case hexadecimal hash.
+    /// The hash of `text` in lower-case hexadecimal.
     pub fn hash(self, text: &str) -> String {
         match self {
             Algorithm::Md5 => hex(&Md5::digest(text.as_bytes())),
@@ -32,119 +44,154 @@ impl Algorithm {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digit = |n: u8| char::from(if n < 10 { b'0' + n } else { b'a' + n - 10 });
-    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
-}
-
-/// A1, hashed: the only form of a phone's password that is kept.
-pub fn ha1(algorithm: Algorithm, user: &str, realm: &str, password: &str) -> String {
-    algorithm.hash(&format!("{user}:{realm}:{password}"))
-}
-
-/// The `response` value. `qop` is `(nc, cnonce)` as written, for `qop=auth`.
-pub fn response(algorithm: Algorithm, ha1: &str, nonce: &str, qop: Option<(&str, &str)>, method: &str, uri: &str) -> String {
-    let ha2 = algorithm.hash(&format!("{method}:{uri}"));
-    match qop {
-        Some((nc, cnonce)) => algorithm.hash(&format!("{ha1}:{nonce}:{nc}:{cnonce}:auth:{ha2}")),
-        None => algorithm.hash(&format!("{ha1}:{nonce}:{ha2}")),
-    }
-}
-
-/// `name=value` and `name="value"` after the scheme, names in lower case. `None` for another scheme.
-pub fn parameters(value: &str) -> Option<Vec<(String, String)>> {
-    let (scheme, rest) = value.trim().split_once([' ', '\t'])?;
-    if !scheme.eq_ignore_ascii_case("Digest") {
-        return None;
-    }
-    let mut out = Vec::new();
-    for part in split_quoted(rest) {
-        let (name, value) = part.split_once('=')?;
-        let value = value.trim();
-        let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
-        out.push((name.trim().to_ascii_lowercase(), value.replace("\\\"", "\"")));
-    }
-    Some(out)
-}
-
-fn split_quoted(text: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    text.split(move |c: char| {
-        if c == '"' {
-            quoted = !quoted;
-        }
-        c == ',' && !quoted
-    })
-    .map(str::trim)
-    .filter(|p| !p.is_empty())
-}
-
-pub fn parameter<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    parameters.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
-}
-
-/// A peer's challenge that we can answer.
+/// One `WWW-Authenticate` or `Proxy-Authenticate` value that we can answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
     pub realm: String,
     pub nonce: String,
     pub opaque: Option<String>,
-    pub algorithm: Algorithm,
-    pub qop_auth: bool,
     pub stale: bool,
+    pub algorithm: Algorithm,
+    /// qop=auth was offered; without it the answer has RFC 2069's form.
+    pub qop_auth: bool,
+    /// `algorithm=` was written, and is then repeated.
+    named: bool,
 }
 
 impl Challenge {
-    /// `None` for a scheme, an algorithm or a qop that we do not have.
+    /// `None` for another scheme, an algorithm we lack, a qop list without `auth`, or no realm or nonce.
     pub fn parse(value: &str) -> Option<Challenge> {
-        let p = parameters(value)?;
-        let algorithm = parameter(&p, "algorithm").map_or(Some(Algorithm::Md5), Algorithm::parse)?;
-        let qop = parameter(&p, "qop");
-        let qop_auth = qop.is_some_and(|q| q.split(',').any(|q| q.trim().eq_ignore_ascii_case("auth")));
-        if qop.is_some() && !qop_auth {
-            return None;
-        }
+        let params = params(value)?;
+        let get = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+        let named = get("algorithm");
+        let algorithm = named.map_or(Some(Algorithm::Md5), Algorithm::parse)?;
+        let qop_auth = match get("qop") {
+            Some(list) => list.split(',').any(|q| q.trim().eq_ignore_ascii_case("auth")).then_some(true)?,
+            None => false,
+        };
         Some(Challenge {
-            realm: parameter(&p, "realm")?.to_owned(),
-            nonce: parameter(&p, "nonce")?.to_owned(),
-            opaque: parameter(&p, "opaque").map(str::to_owned),
+            realm: get("realm")?.to_owned(),
+            nonce: get("nonce").filter(|n| !n.is_empty())?.to_owned(),
+            opaque: get("opaque").map(str::to_owned),
+            stale: get("stale").is_some_and(|s| s.eq_ignore_ascii_case("true")),
             algorithm,
             qop_auth,
-            stale: parameter(&p, "stale").is_some_and(|s| s.eq_ignore_ascii_case("true")),
+            named: named.is_some(),
         })
     }
+}
 
-    /// The best of several: SHA-256 before MD5 (RFC 8760 2.4).
-    pub fn best<'a>(values: impl Iterator<Item = &'a str>) -> Option<Challenge> {
-        let all: Vec<Challenge> = values.filter_map(Challenge::parse).collect();
-        all.iter().find(|c| c.algorithm == Algorithm::Sha256).or(all.first()).cloned()
-    }
+/// The `nc` and `cnonce` of an answer with qop=auth.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted<'a> {
+    /// Eight hexadecimal digits, as written.
+    pub nc: &'a str,
+    pub cnonce: &'a str,
+}
 
-    /// Value of the Authorization (or Proxy-Authorization) header. `None` when the realm is not the one the credentials are for.
-    pub fn answer(&self, credentials: &Credentials, method: &str, uri: &str, count: u32, cnonce: &str) -> Option<String> {
-        if credentials.realm.as_ref().is_some_and(|realm| *realm != self.realm) {
-            return None;
-        }
-        let ha1 = ha1(self.algorithm, &credentials.username, &self.realm, &credentials.password);
-        let nc = format!("{count:08x}");
-        let qop = self.qop_auth.then_some((nc.as_str(), cnonce));
-        let response = response(self.algorithm, &ha1, &self.nonce, qop, method, uri);
-        let quote = |text: &str| text.replace('"', "\\\"");
-        let mut value = format!(
-            "Digest username=\"{}\", realm=\"{}\", nonce=\"{}\", uri=\"{uri}\", response=\"{response}\", algorithm={}",
-            quote(&credentials.username),
-            quote(&self.realm),
-            quote(&self.nonce),
-            self.algorithm.word()
-        );
-        if self.qop_auth {
-            value.push_str(&format!(", qop=auth, nc={nc}, cnonce=\"{cnonce}\""));
-        }
-        if let Some(opaque) = &self.opaque {
-            value.push_str(&format!(", opaque=\"{}\"", quote(opaque)));
-        }
-        Some(value)
+/// H(A1): the hash of `user:realm:password` (RFC 7616 3.4.2).
+pub fn a1_hash(algorithm: Algorithm, username: &str, realm: &str, password: &str) -> String {
+    algorithm.hash(&format!("{username}:{realm}:{password}"))
+}
+
+/// H(A2): the hash of `method:uri` (RFC 7616 3.4.3, qop=auth or none).
+pub fn a2_hash(algorithm: Algorithm, method: &str, uri: &str) -> String {
+    algorithm.hash(&format!("{method}:{uri}"))
+}
+
+/// The `response` value (RFC 7616 3.4.1), from H(A1). `counted` is `None` without qop.
+pub fn response_hash(algorithm: Algorithm, a1_hash: &str, method: &str, uri: &str, nonce: &str, counted: Option<Counted<'_>>) -> String {
+    let a2 = a2_hash(algorithm, method, uri);
+    match counted {
+        Some(Counted { nc, cnonce }) => algorithm.hash(&format!("{a1_hash}:{nonce}:{nc}:{cnonce}:auth:{a2}")),
+        None => algorithm.hash(&format!("{a1_hash}:{nonce}:{a2}")),
     }
+}
+
+/// The `Authorization` or `Proxy-Authorization` value that answers `challenge`. `nc` is 1 at the first use of a nonce; `cnonce` is random.
+pub fn authorization(challenge: &Challenge, username: &str, password: &str, method: &str, uri: &str, cnonce: &str, nc: u32) -> String {
+    let Challenge { realm, nonce, algorithm, .. } = challenge;
+    let nc = format!("{nc:08x}");
+    let counted = challenge.qop_auth.then_some(Counted { nc: &nc, cnonce });
+    let a1 = a1_hash(*algorithm, username, realm, password);
+    let response = response_hash(*algorithm, &a1, method, uri, nonce, counted);
+    let mut value = format!(
+        "Digest username={}, realm={}, nonce={}, uri=\"{uri}\", response=\"{response}\"",
+        quoted(username),
+        quoted(realm),
+        quoted(nonce)
+    );
+    if challenge.named {
+        let _ = write!(value, ", algorithm={}", algorithm.name());
+    }
+    if challenge.qop_auth {
+        let _ = write!(value, ", qop=auth, nc={nc}, cnonce=\"{cnonce}\"");
+    }
+    if let Some(opaque) = &challenge.opaque {
+        let _ = write!(value, ", opaque={}", quoted(opaque));
+    }
+    value
+}
+
+/// The parameters of a `Digest` challenge or answer: names in lower case, values unquoted. `None` for another scheme or a broken list.
+pub fn params(value: &str) -> Option<Vec<(String, String)>> {
+    let (scheme, mut rest) = value.trim().split_once([' ', '\t'])?;
+    if !scheme.eq_ignore_ascii_case("Digest") {
+        return None;
+    }
+    let mut found = Vec::new();
+    loop {
+        rest = rest.trim_start_matches([',', ' ', '\t']);
+        if rest.is_empty() || found.len() == MAX_PARAMS {
+            return Some(found);
+        }
+        let (name, after) = rest.split_once('=')?;
+        let (text, after) = param_value(after.trim_start())?;
+        found.push((name.trim().to_ascii_lowercase(), text));
+        rest = after;
+    }
+}
+
+/// A token or a quoted string at the head of `text`, and what follows it.
+fn param_value(text: &str) -> Option<(String, &str)> {
+    let Some(inner) = text.strip_prefix('"') else {
+        let (token, rest) = text.split_at(text.find(',').unwrap_or(text.len()));
+        return Some((token.trim().to_owned(), rest));
+    };
+    let mut value = String::new();
+    let mut escaped = false;
+    for (at, c) in inner.char_indices() {
+        match c {
+            _ if escaped => {
+                value.push(c);
+                escaped = false;
+            }
+            '\\' => escaped = true,
+            '"' => return inner.get(at + 1..).map(|rest| (value, rest)),
+            _ => value.push(c),
+        }
+    }
+    None
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+    out
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -152,18 +199,57 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_example_of_rfc_2617_is_computed() {
-        let ha1 = ha1(Algorithm::Md5, "Mufasa", "testrealm@host.com", "Circle Of Life");
-        let got = response(Algorithm::Md5, &ha1, "dcd98b7102dd2f0e8b11d0f600bfb0c093", Some(("00000001", "0a4f113b")), "GET", "/dir/index.html");
-        assert_eq!(got, "6629fae49393a05397450978507c4ef1");
+    fn rfc_7616_example_sha_256_and_md5() {
+        for (algorithm, expected) in [
+            (Algorithm::Sha256, "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+            (Algorithm::Md5, "8ca523f5e9506fed4657c9700eebdbec"),
+        ] {
+            let a1 = a1_hash(algorithm, "Mufasa", "http-auth@example.org", "Circle of Life");
+            let counted = Counted { nc: "00000001", cnonce: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ" };
+            let nonce = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v";
+            assert_eq!(response_hash(algorithm, &a1, "GET", "/dir/index.html", nonce, Some(counted)), expected);
+        }
     }
 
     #[test]
-    fn a_comma_in_quotes_divides_nothing_and_sha_256_comes_first() {
-        let md5 = "Digest realm=\"a, b\", nonce=\"n\", qop=\"auth,auth-int\"";
-        let sha = "Digest realm=\"a, b\", nonce=\"n\", algorithm=SHA-256, qop=\"auth\"";
-        let best = Challenge::best([md5, sha].into_iter()).unwrap();
-        assert_eq!((best.algorithm, best.realm.as_str(), best.qop_auth), (Algorithm::Sha256, "a, b", true));
-        assert!(Challenge::parse("Basic realm=\"x\"").is_none());
+    fn rfc_2617_example_without_qop_has_the_old_form() {
+        let challenge = Challenge::parse("Digest realm=\"r\", nonce=\"n\"").unwrap();
+        assert!(!challenge.qop_auth);
+        let value = authorization(&challenge, "u", "p", "REGISTER", "sip:h", "c", 1);
+        let a1 = Algorithm::Md5.hash("u:r:p");
+        let a2 = Algorithm::Md5.hash("REGISTER:sip:h");
+        let response = Algorithm::Md5.hash(&format!("{a1}:n:{a2}"));
+        assert_eq!(value, format!("Digest username=\"u\", realm=\"r\", nonce=\"n\", uri=\"sip:h\", response=\"{response}\""));
+    }
+
+    #[test]
+    fn reads_a_challenge() {
+        let text = "digest  Realm=\"a, \\\"b\\\"\" ,nonce=\"x=\",qop=\"auth-int, auth\", algorithm=sha-256,stale=TRUE,opaque=\"\"";
+        let challenge = Challenge::parse(text).unwrap();
+        assert_eq!(challenge.realm, "a, \"b\"");
+        assert_eq!(challenge.nonce, "x=");
+        assert_eq!(challenge.algorithm, Algorithm::Sha256);
+        assert!(challenge.qop_auth && challenge.stale);
+        assert_eq!(challenge.opaque.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn what_cannot_be_answered_is_no_challenge() {
+        for text in [
+            "Basic realm=\"r\"",
+            "Digest",
+            "Digest realm=\"r\"",
+            "Digest realm=\"r\", nonce=\"open",
+            "Digest realm=\"r\", nonce=\"n\", algorithm=SHA-512-256",
+            "Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\"",
+        ] {
+            assert_eq!(Challenge::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn nc_is_hexadecimal_past_ten_uses() {
+        let challenge = Challenge::parse("Digest realm=\"r\", nonce=\"n\", qop=\"auth\"").unwrap();
+        assert!(authorization(&challenge, "u", "p", "BYE", "sip:h", "c", 10).contains("nc=0000000a"));
     }
 }

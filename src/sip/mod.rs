@@ -3,16 +3,19 @@
 //! [`api`] is the contract between the endpoint and the exchange.
 
 pub mod api;
-pub mod client_tx;
-pub mod dialog;
+pub mod auth;
+mod client_tx;
+mod dialog;
 pub mod digest;
 pub mod endpoint;
 pub mod guard;
+pub mod identity;
 pub mod message;
+pub mod registrar;
 pub mod sdp;
-pub mod server_tx;
-pub mod session;
+mod server_tx;
+mod session;
 pub mod timers;
-mod transact;
+pub mod trunk;
 pub mod uri;
 pub mod wire;
