@@ -3,7 +3,7 @@
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{Extension, LegId};
 use crate::domain::now::Now;
-use crate::media::command::{Command as MediaCommand, Source};
+use crate::media::command::Command as MediaCommand;
 use crate::sip::api::Invite;
 use crate::switchboard::effect::{Effect, Refuse};
 use crate::switchboard::input::{Input, Refusal};
@@ -269,9 +269,4 @@ pub(super) fn transport_param(transport: crate::sip::api::Transport) -> &'static
         crate::sip::api::Transport::Udp => "",
         crate::sip::api::Transport::Tcp => ";transport=tcp",
     }
-}
-
-/// Silence, for a leg whose party is gone.
-pub(super) fn silence() -> Source {
-    Source::Silence
 }

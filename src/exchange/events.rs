@@ -2,6 +2,7 @@
 
 use crate::domain::call::LegId;
 use crate::domain::now::Now;
+use crate::domain::identity::Caller;
 use crate::domain::text::ScreenText;
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Event, Flow, Peer, RequestId, SessionId};
@@ -45,13 +46,22 @@ impl Exchange {
             Event::Refer { session, request } => self.on_refer(now, session, &request),
             Event::Pong { session, status } => self.on_pong(session, status),
             Event::Request { id, peer, flow, request } => self.on_request(now, id, peer, flow, &request),
+            Event::Malformed { peer: Peer::Trunk(trunk), from } => {
+                let caller = self.readable_caller(trunk, from);
+                self.inputs.push_back(Input::Malformed { trunk, caller });
+            }
+            Event::Refused { peer: Peer::Trunk(trunk), request } => {
+                let (caller, name) = identity::caller_of(&request, self.lines.identity(trunk));
+                self.inputs.push_back(Input::Overloaded { trunk, caller, name });
+            }
+            Event::Malformed { peer: Peer::Phone, .. } | Event::Refused { peer: Peer::Phone, .. } => {}
             Event::Response { id, response } => self.lines.on_response(now, id, response.as_deref()),
         }
     }
 
     /// An INVITE from the trunk.
     fn call_in(&mut self, now: Now, session: SessionId, trunk: usize, flow: Flow, request: &Message, offer: Option<&[u8]>) {
-        let (caller, name) = identity::read(request, self.lines.identity(trunk));
+        let (caller, name) = identity::caller_of(request, self.lines.identity(trunk));
         let leg = self.legs.name();
         let Some(media) = self.open_media(leg, flow.remote.ip()) else {
             self.endpoint.refuse(now.instant, session, 500, Vec::new());
@@ -64,11 +74,22 @@ impl Exchange {
         self.inputs.push_back(Input::Rings { leg, trunk, caller, name, usable });
     }
 
+    /// Who called by an INVITE that could not be read, as far as its From can (row 21).
+    fn readable_caller(&self, trunk: usize, from: Option<String>) -> Caller {
+        let Some(from) = from else { return Caller::Unreadable(ScreenText::clean("?")) };
+        let mut only = Message::request(Method::Invite, "sip:x");
+        only.push("From", from);
+        identity::caller_of(&only, self.lines.identity(trunk)).0
+    }
+
     /// An INVITE from the networks where phones may be: nothing goes on before the digest is right (THREATS 1).
     fn phone_dials(&mut self, now: Now, session: SessionId, flow: Flow, request: &Message, offer: Option<&[u8]>) {
-        let extension = match self.registrar.authenticate(now.instant, flow, request, Method::Invite, self.entropy.as_mut()) {
+        let extension = match self.registrar.authenticate(now.instant, flow, request, Method::Invite) {
             Verdict::Ok(extension) => extension,
-            Verdict::Challenge(headers) => return self.endpoint.refuse(now.instant, session, 401, headers),
+            Verdict::Challenge(lines) => {
+                let headers = lines.into_iter().map(|l| ("WWW-Authenticate", l)).collect();
+                return self.endpoint.refuse(now.instant, session, 401, headers);
+            }
             Verdict::Silent => return self.endpoint.refuse(now.instant, session, 403, Vec::new()),
         };
         let leg = self.legs.name();
@@ -222,7 +243,9 @@ impl Exchange {
         match (request.method(), peer) {
             (Some(Method::Register), Peer::Phone) => {
                 let (response, changes) = self.registrar.handle(now.instant, flow, request, self.entropy.as_mut());
-                self.endpoint.respond(now.instant, id, response);
+                if let Some(response) = response {
+                    self.endpoint.respond(now.instant, id, response);
+                }
                 for change in changes {
                     self.inputs.push_back(Input::Phone { extension: change.extension, registered: change.registered });
                 }
@@ -315,9 +338,4 @@ fn moved_to(response: &Message) -> Option<String> {
 fn refer_target(value: &str) -> Option<String> {
     let uri = value.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or(value, |(uri, _)| uri);
     Uri::parse(uri.trim()).map(|u| u.user_unescaped()).filter(|u| !u.is_empty())
-}
-
-/// The caller of a message that the reader refused, as far as it could be read (row 21).
-pub fn readable_caller(_from: &str) -> ScreenText {
-    ScreenText::clean(_from)
 }

@@ -10,11 +10,12 @@ use crate::sip::api::{Credentials, Flow, Invite, RequestId, Transport};
 use crate::sip::guard::PeerAddress;
 use crate::sip::identity::IdentitySettings;
 use crate::sip::message::Message;
-use crate::sip::trunk::{Action, Trunk};
+use crate::sip::trunk::{Action, Trunk, TrunkConfig};
 use crate::switchboard::input::Input;
 
 use super::Exchange;
 use super::effects::{name_addr, transport_param};
+
 
 /// How our own number is shown on a call out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +44,17 @@ pub struct LineSettings {
     pub format: NumberFormat,
     pub outside_prefix: String,
     pub identity: IdentitySettings,
+    pub register: bool,
+    /// Seconds asked for at registration.
+    pub expires: u32,
+    /// OPTIONS that often on a trunk without registration.
+    pub keepalive: Option<std::time::Duration>,
 }
 
 struct OneLine {
     settings: LineSettings,
-    machine: Trunk,
+    /// Made when it is known where the trunk is, and so which address of ours it reaches us by.
+    machine: Option<Trunk>,
     addresses: Vec<SocketAddr>,
     state: TrunkState,
     usable: Option<bool>,
@@ -63,9 +70,9 @@ pub struct Lines {
 }
 
 impl Lines {
-    pub fn add(&mut self, settings: LineSettings, machine: Trunk) {
-        let state = machine.state();
-        self.lines.push(OneLine { settings, machine, addresses: Vec::new(), state, usable: None, since: None });
+    pub fn add(&mut self, settings: LineSettings) {
+        let state = if settings.register { TrunkState::Unregistered } else { TrunkState::Static };
+        self.lines.push(OneLine { settings, machine: None, addresses: Vec::new(), state, usable: None, since: None });
     }
 
     pub fn targets(&self) -> Vec<(usize, String)> {
@@ -143,29 +150,34 @@ impl Lines {
 
     pub fn on_response(&mut self, now: Now, id: RequestId, response: Option<&Message>) {
         if let Some(trunk) = self.registrations.remove(&id)
-            && let Some(line) = self.lines.get_mut(trunk)
+            && let Some(machine) = self.lines.get_mut(trunk).and_then(|l| l.machine.as_mut())
         {
-            line.machine.handle_response(now.instant, response);
+            machine.handle_response(now.instant, response);
         }
     }
 
     pub fn handle_timeout(&mut self, now: Now) {
-        for line in &mut self.lines {
-            if line.machine.poll_timeout().is_some_and(|at| at <= now.instant) {
-                line.machine.handle_timeout(now.instant);
+        for machine in self.lines.iter_mut().filter_map(|l| l.machine.as_mut()) {
+            if machine.poll_timeout().is_some_and(|at| at <= now.instant) {
+                machine.handle_timeout(now.instant);
             }
         }
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.lines.iter().filter(|l| !l.addresses.is_empty()).filter_map(|l| l.machine.poll_timeout()).min()
+        self.lines.iter().filter_map(|l| l.machine.as_ref()?.poll_timeout()).min()
     }
 
     /// At shutdown: the trunks are told that we are gone.
     pub fn unregister(&mut self, now: Now) {
-        for line in &mut self.lines {
-            line.machine.unregister(now.instant);
+        for machine in self.lines.iter_mut().filter_map(|l| l.machine.as_mut()) {
+            machine.unregister(now.instant);
         }
+    }
+
+    /// True once no trunk waits for a last word of ours.
+    pub fn is_over(&self) -> bool {
+        self.lines.iter().all(|l| l.machine.as_ref().is_none_or(Trunk::is_over))
     }
 
     pub fn take_dirty(&mut self) -> bool {
@@ -192,42 +204,66 @@ impl Exchange {
     pub(super) fn drive_lines(&mut self, now: Now) -> bool {
         let mut moved = false;
         for trunk in 0..self.lines.lines.len() {
-            let Some(line) = self.lines.lines.get_mut(trunk) else { break };
-            if let Some(remote) = line.addresses.first().copied() {
-                while let Some(Action::Send(message)) = line.machine.poll_action() {
-                    let transport = line.settings.transport;
-                    let Some(local) = self.outside.local(transport, remote.ip()) else { break };
-                    let message = with_contact(message, line.settings.credentials.as_ref(), local, transport);
-                    let flow = Flow { transport, local, remote, connection: None };
-                    match self.endpoint.request(now.instant, flow, message) {
-                        Ok(id) => {
-                            self.lines.registrations.insert(id, trunk);
+            moved |= self.drive_line(now, trunk);
+        }
+        moved
+    }
+
+    fn drive_line(&mut self, now: Now, trunk: usize) -> bool {
+        let mut moved = false;
+        let Some(line) = self.lines.lines.get_mut(trunk) else { return false };
+        let transport = line.settings.transport;
+        if let Some(remote) = line.addresses.first().copied()
+            && let Some(local) = self.outside.local(transport, remote.ip())
+        {
+            let machine = line.machine.get_or_insert_with(|| Trunk::new(now.instant, registration(&line.settings, local), (self.new_entropy)()));
+            if machine.poll_timeout().is_some_and(|at| at <= now.instant) {
+                machine.handle_timeout(now.instant);
+            }
+            while let Some(action) = machine.poll_action() {
+                moved = true;
+                match action {
+                    Action::Send(message) => {
+                        let flow = Flow { transport, local, remote, connection: None };
+                        match self.endpoint.request(now.instant, flow, *message) {
+                            Ok(id) => {
+                                self.lines.registrations.insert(id, trunk);
+                            }
+                            Err(_) => machine.handle_response(now.instant, None),
                         }
-                        Err(_) => line.machine.handle_response(now.instant, None),
                     }
-                    moved = true;
+                    Action::Alert { status } => {
+                        let name = line.settings.name.clone();
+                        self.inputs.push_back(Input::TrunkRefused { name, status });
+                    }
                 }
             }
-            let state = line.machine.state();
-            let usable = !line.addresses.is_empty() && matches!(state, TrunkState::Registered | TrunkState::Static);
+            let state = machine.state();
             if state != line.state || line.since.is_none() {
                 line.state = state;
                 line.since = Some(now.wall);
                 self.lines.dirty = true;
             }
-            if line.usable != Some(usable) {
-                line.usable = Some(usable);
-                self.inputs.push_back(Input::Trunk { trunk, usable });
-                moved = true;
-            }
+        }
+        let usable = !line.addresses.is_empty() && matches!(line.state, TrunkState::Registered | TrunkState::Static);
+        if line.usable != Some(usable) {
+            line.usable = Some(usable);
+            self.inputs.push_back(Input::Trunk { trunk, usable });
+            moved = true;
         }
         moved
     }
 }
 
-/// The Contact that the trunk is to reach us by, known only when the socket is.
-fn with_contact(mut message: Message, credentials: Option<&Credentials>, local: SocketAddr, transport: Transport) -> Message {
-    let user = credentials.map_or("rappel", |c| c.username.as_str());
-    message.set("Contact", format!("<sip:{user}@{local}{}>", transport_param(transport)));
-    message
+fn registration(settings: &LineSettings, local: SocketAddr) -> TrunkConfig {
+    let user = settings.credentials.as_ref().map_or("rappel", |c| c.username.as_str());
+    TrunkConfig {
+        register: settings.register,
+        registrar_uri: format!("sip:{}", settings.domain),
+        address_of_record: format!("sip:{user}@{}", settings.domain),
+        contact: format!("sip:{user}@{local}{}", transport_param(settings.transport)),
+        credentials: settings.credentials.clone(),
+        expires: settings.expires,
+        keepalive: settings.keepalive,
+    }
 }

@@ -1,1 +1,298 @@
-//! exchange.
+//! Between SIP and the rules: session events become inputs of the switchboard, its effects become session and relay commands.
+//!
+//! [`Exchange`] is one aggregate: `handle_*` in, `poll_output` out. It holds no rule of RULES.md: what a call means is decided in
+//! `switchboard`, what a message means in `sip`. No socket, no clock.
+//!
+//! [`legs`] the legs of running calls · [`events`] SIP and media events to inputs · [`effects`] effects to SIP and media ·
+//! [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
+
+pub mod effects;
+pub mod events;
+pub mod legs;
+pub mod lines;
+pub mod media_plan;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::domain::call::{LegId, Record};
+use crate::domain::entropy::Entropy;
+use crate::domain::hours::Hours;
+use crate::domain::now::{Instant, Now};
+use crate::domain::status::LineStatus;
+use crate::media::command::{Command as MediaCommand, Report};
+use crate::sip::api::{Flow, Transmit, Transport};
+use crate::sip::endpoint::Endpoint;
+use crate::sip::guard::{Admit, Guard};
+use crate::sip::registrar::Registrar;
+use crate::switchboard::effect::{Effect, Refusal};
+use crate::switchboard::input::{Command, Input, Seq, Ticket};
+use crate::switchboard::line::Line;
+
+use legs::Legs;
+use lines::Lines;
+use media_plan::Sounds;
+
+/// RULES 2.1: the 18x waits for the disk that long at most.
+pub const RECORD_WAIT: Duration = Duration::from_millis(200);
+/// Opening hours, registrations shown, alerts: looked at that often.
+const SECOND: Duration = Duration::from_secs(1);
+/// Strangers' INVITEs make an alert; this many addresses at most are told.
+const MAX_STRANGERS: usize = 16;
+
+/// What the exchange asks of the outside at once. Each answers without blocking.
+pub trait Outside: Send {
+    /// A port pair for the relay, and our RTP address as `peer` reaches it. `None` when all are taken.
+    fn reserve(&mut self, leg: LegId, peer: IpAddr) -> Option<SocketAddr>;
+    /// Our SIP address of that transport as `peer` reaches it. `None` when we do not listen on it.
+    fn local(&mut self, transport: Transport, peer: IpAddr) -> Option<SocketAddr>;
+}
+
+/// What the shell carries out.
+#[derive(Debug)]
+pub enum Output {
+    Transmit(Transmit),
+    Media(MediaCommand),
+    Record(Seq, Record),
+    Reply(Ticket, Result<(), Refusal>),
+    /// Nothing runs any more.
+    Idle,
+}
+
+pub struct Config {
+    pub hours: Hours,
+    /// After that many seconds without sound a phone is asked whether it lives (row 19).
+    pub silence_seconds: u32,
+}
+
+pub struct Exchange {
+    config: Config,
+    endpoint: Endpoint,
+    guard: Guard,
+    registrar: Registrar,
+    lines: Lines,
+    line: Line,
+    legs: Legs,
+    sounds: Sounds,
+    outside: Box<dyn Outside>,
+    entropy: Box<dyn Entropy>,
+    new_entropy: NewEntropy,
+    inputs: VecDeque<Input>,
+    effects: Vec<Effect>,
+    outputs: VecDeque<Output>,
+    unrecorded: VecDeque<(Instant, Seq)>,
+    strangers: Vec<IpAddr>,
+    open: Option<bool>,
+    next_second: Instant,
+}
+
+pub struct Parts {
+    pub config: Config,
+    pub endpoint: Endpoint,
+    pub guard: Guard,
+    pub registrar: Registrar,
+    pub lines: Lines,
+    pub line: Line,
+    pub sounds: Sounds,
+    pub outside: Box<dyn Outside>,
+    pub entropy: Box<dyn Entropy>,
+    pub new_entropy: NewEntropy,
+}
+
+/// A further source of entropy, for a machine that keeps its own.
+pub type NewEntropy = Box<dyn Fn() -> Box<dyn Entropy> + Send>;
+
+impl Exchange {
+    pub fn new(now: Now, parts: Parts) -> Exchange {
+        let Parts { config, endpoint, guard, registrar, lines, line, sounds, outside, entropy, new_entropy } = parts;
+        let mut exchange = Exchange {
+            config,
+            endpoint,
+            guard,
+            registrar,
+            lines,
+            line,
+            legs: Legs::default(),
+            sounds,
+            outside,
+            entropy,
+            new_entropy,
+            inputs: VecDeque::new(),
+            effects: Vec::new(),
+            outputs: VecDeque::new(),
+            unrecorded: VecDeque::new(),
+            strangers: Vec::new(),
+            open: None,
+            next_second: now.instant,
+        };
+        exchange.each_second(now);
+        exchange.settle(now);
+        exchange
+    }
+
+    /// One datagram, or one framed message of a stream.
+    pub fn handle_message(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
+        match self.guard.admit(now.instant, flow.remote, bytes) {
+            Admit::Peer(peer) => self.endpoint.handle_message(now.instant, peer, flow, bytes),
+            Admit::Stranger => self.stranger(flow.remote.ip(), bytes),
+            Admit::Limited => {}
+        }
+        self.settle(now);
+    }
+
+    /// Is that address allowed to open a connection at all?
+    pub fn welcomes(&mut self, now: Now, remote: SocketAddr) -> bool {
+        matches!(self.guard.admit(now.instant, remote, b""), Admit::Peer(_))
+    }
+
+    pub fn handle_connection_lost(&mut self, now: Now, connection: u64) {
+        self.endpoint.handle_connection_lost(now.instant, connection);
+        for change in self.registrar.forget_connection(connection) {
+            self.inputs.push_back(Input::Phone { extension: change.extension, registered: change.registered });
+        }
+        self.settle(now);
+    }
+
+    pub fn handle_report(&mut self, now: Now, report: Report) {
+        self.on_report(now, report);
+        self.settle(now);
+    }
+
+    pub fn handle_recorded(&mut self, now: Now, seq: Seq) {
+        self.inputs.push_back(Input::Recorded(seq));
+        self.settle(now);
+    }
+
+    pub fn handle_command(&mut self, now: Now, ticket: Ticket, command: Command) {
+        self.inputs.push_back(Input::Page { ticket, command });
+        self.settle(now);
+    }
+
+    /// The resolver's answer: where that trunk is now, best first.
+    pub fn handle_located(&mut self, now: Now, trunk: usize, addresses: Vec<SocketAddr>) {
+        self.lines.located(now, trunk, &addresses);
+        self.guard.set_trunk(trunk, self.lines.peers(trunk));
+        self.settle(now);
+    }
+
+    /// SIGTERM.
+    pub fn drain(&mut self, now: Now) {
+        self.inputs.push_back(Input::Drain);
+        self.settle(now);
+    }
+
+    /// The drain is over: every call ends, the trunks are told that we are gone.
+    pub fn stop(&mut self, now: Now) {
+        self.inputs.push_back(Input::Stop);
+        self.lines.unregister(now);
+        self.settle(now);
+    }
+
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.endpoint.handle_timeout(now.instant);
+        self.lines.handle_timeout(now);
+        if self.registrar.poll_timeout().is_some_and(|at| at <= now.instant) {
+            for change in self.registrar.handle_timeout(now.instant) {
+                self.inputs.push_back(Input::Phone { extension: change.extension, registered: change.registered });
+            }
+        }
+        while let Some((at, seq)) = self.unrecorded.front().copied().filter(|(at, _)| *at <= now.instant) {
+            let _ = at;
+            self.unrecorded.pop_front();
+            self.inputs.push_back(Input::Recorded(seq));
+        }
+        if self.line.poll_timeout().is_some_and(|at| at <= now.instant) {
+            let mut effects = std::mem::take(&mut self.effects);
+            self.line.handle_timeout(now, &mut effects);
+            self.effects = effects;
+        }
+        if self.next_second <= now.instant {
+            self.each_second(now);
+        }
+        self.settle(now);
+    }
+
+    /// When `handle_timeout` is wanted next.
+    pub fn poll_timeout(&self) -> Instant {
+        let mut next = self.next_second;
+        let others =
+            [self.endpoint.poll_timeout(), self.lines.poll_timeout(), self.registrar.poll_timeout(), self.line.poll_timeout(), self.unrecorded.front().map(|(at, _)| *at)];
+        for at in others.into_iter().flatten() {
+            next = next.min(at);
+        }
+        next
+    }
+
+    /// After `stop`: nothing is left to be said to anybody.
+    pub fn is_over(&self) -> bool {
+        self.legs.is_empty() && self.lines.is_over()
+    }
+
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// True once after something visible changed.
+    pub fn take_dirty(&mut self) -> bool {
+        self.line.take_dirty() | self.lines.take_dirty()
+    }
+
+    pub fn status(&self, now: Now) -> LineStatus {
+        let mut status = self.line.status(now);
+        status.trunks = self.lines.status();
+        status
+    }
+
+    /// Trunks whose name must be resolved: index and target.
+    pub fn targets(&self) -> Vec<(usize, String)> {
+        self.lines.targets()
+    }
+
+    /// Runs until nothing is left to do: events to inputs, inputs to effects, effects to sessions.
+    fn settle(&mut self, now: Now) {
+        loop {
+            if let Some(event) = self.endpoint.poll_event() {
+                self.on_event(now, event);
+            } else if let Some(input) = self.inputs.pop_front() {
+                let mut effects = std::mem::take(&mut self.effects);
+                self.line.handle(now, input, &mut effects);
+                self.effects = effects;
+                self.carry_out(now);
+            } else if !self.effects.is_empty() {
+                self.carry_out(now);
+            } else if !self.drive_lines(now) {
+                break;
+            }
+        }
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.outputs.push_back(Output::Transmit(transmit));
+        }
+    }
+
+    fn carry_out(&mut self, now: Now) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            self.effect(now, effect);
+        }
+        // keep the allocation, and whatever came meanwhile
+        effects.append(&mut self.effects);
+        self.effects = effects;
+    }
+
+    fn each_second(&mut self, now: Now) {
+        self.next_second = now.instant + SECOND;
+        let open = self.config.hours.is_open(now.wall);
+        if self.open != Some(open) {
+            self.open = Some(open);
+            self.inputs.push_back(Input::Open(open));
+        }
+    }
+
+    fn stranger(&mut self, address: IpAddr, bytes: &[u8]) {
+        if Guard::stranger_call(bytes).is_some() && !self.strangers.contains(&address) && self.strangers.len() < MAX_STRANGERS {
+            self.strangers.push(address);
+            self.inputs.push_back(Input::UnknownSource { address: address.to_string() });
+        }
+    }
+}

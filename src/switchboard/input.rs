@@ -49,6 +49,8 @@ pub enum Input {
     Phone { extension: Extension, registered: bool },
     /// `true` when the trunk can take calls.
     Trunk { trunk: usize, usable: bool },
+    /// The operator refuses our registration (RULES 3 row 27, THREATS: 403 is an alert).
+    TrunkRefused { name: String, status: u16 },
     /// The opening hours say so now (`[hours]`, evaluated by the shell at each change and once at start).
     Open(bool),
     /// A command of the page.

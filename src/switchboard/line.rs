@@ -145,6 +145,10 @@ impl Line {
             }
             Input::Phone { extension, registered } => self.phone(now, &extension, registered, out),
             Input::Trunk { trunk, usable } => self.trunk(now, trunk, usable, out),
+            Input::TrunkRefused { name, status } => {
+                let text = format!("L'opérateur refuse la ligne {name} (code {status}) : vérifiez l'identifiant et le mot de passe.");
+                self.alert(now, "outage", text);
+            }
             Input::Open(open) => {
                 self.open = open;
                 self.dirty = true;

@@ -1,0 +1,129 @@
+//! Descriptions of a leg's media, and what the relay is told of them. Holds no rule of the line.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::media::command::{Law, Negotiated, Source, SourceRule};
+use crate::media::prompt::Prompts;
+use crate::media::tone::Tone;
+use crate::sip::sdp::{self, Codec, Description, Direction, OUR_EVENT, Ours};
+use crate::switchboard::effect::Sound;
+
+use super::legs::LegMedia;
+
+pub use crate::sip::sdp::Unusable;
+
+/// Whose offer stands after a request of the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// Theirs: an answer is due.
+    Theirs,
+    /// It brought none: ours is due (RFC 3264 5, delayed offer).
+    Ours,
+}
+
+/// A request's body: their offer, kept; or none.
+pub fn take_offer(media: &mut LegMedia, sdp: Option<&[u8]>) -> Result<Offered, Unusable> {
+    let Some(sdp) = sdp else {
+        media.offered = true;
+        return Ok(Offered::Ours);
+    };
+    media.remote = Some(sdp::read(sdp)?);
+    media.offered = false;
+    Ok(Offered::Theirs)
+}
+
+pub fn our_offer(media: &mut LegMedia) -> Vec<u8> {
+    media.version += 1;
+    media.offered = true;
+    sdp::offer(&ours(media), Direction::SendRecv)
+}
+
+/// Our answer to their offer and what it agrees; `None` while there is no offer of theirs. `fresh` counts a new version.
+pub fn our_answer(media: &mut LegMedia, source: IpAddr, phone: bool, fresh: bool) -> Option<(Vec<u8>, Negotiated)> {
+    if media.offered {
+        return None;
+    }
+    if fresh || media.version == 0 {
+        media.version += 1;
+    }
+    let remote = media.remote.as_ref()?;
+    Some((sdp::answer(&ours(media), remote), negotiated(remote, source, phone, remote.telephone_event)))
+}
+
+/// Their answer to our offer.
+pub fn their_answer(media: &mut LegMedia, source: IpAddr, phone: bool, sdp: &[u8]) -> Result<Negotiated, Unusable> {
+    let remote = sdp::read(sdp)?;
+    let agreed = negotiated(&remote, source, phone, remote.telephone_event.map(|_| OUR_EVENT));
+    media.remote = Some(remote);
+    media.offered = false;
+    Ok(agreed)
+}
+
+/// The peer wants to hear nothing of ours: its hold button.
+pub fn holds(remote: &Description) -> bool {
+    remote.holds()
+}
+
+fn ours(media: &LegMedia) -> Ours {
+    Ours { address: media.local, id: media.id, version: media.version }
+}
+
+fn negotiated(remote: &Description, source: IpAddr, phone: bool, event_in: Option<u8>) -> Negotiated {
+    let to = remote.remote();
+    let law = match remote.codec {
+        Codec::Pcma => Law::A,
+        Codec::Pcmu => Law::Mu,
+    };
+    let rule = match (to, phone) {
+        (Some(sdp), true) => SourceRule::Either { sdp, sip: source },
+        (Some(sdp), false) => SourceRule::Address(sdp.ip()),
+        (None, _) => SourceRule::Address(source),
+    };
+    Negotiated {
+        law,
+        event_out: remote.telephone_event,
+        event_in,
+        remote: to,
+        send: to.is_some() && matches!(remote.direction, Direction::SendRecv | Direction::RecvOnly),
+        receive: matches!(remote.direction, Direction::SendRecv | Direction::SendOnly),
+        source: rule,
+    }
+}
+
+/// The sounds of the line, decoded once.
+pub struct Sounds {
+    prompts: Prompts,
+    music: Arc<[i16]>,
+    cache: HashMap<&'static str, Arc<[i16]>>,
+}
+
+impl Sounds {
+    pub fn new(prompts: Prompts, music: Option<Arc<[i16]>>) -> Sounds {
+        let music = music.or_else(|| prompts.get("musique")).unwrap_or_else(|| Arc::from([0i16; 160].as_slice()));
+        Sounds { prompts, music, cache: HashMap::new() }
+    }
+
+    pub fn source(&mut self, sound: &Sound) -> Source {
+        match sound {
+            Sound::Silence => Source::Silence,
+            Sound::Ringback => Source::Tone(Tone::ringback()),
+            Sound::Busy => Source::Tone(Tone::busy()),
+            Sound::Congestion => Source::Tone(Tone::congestion()),
+            Sound::Waiting => Source::Tone(Tone::waiting()),
+            Sound::LowTone => Source::Tone(Tone::low_tone()),
+            Sound::Music => Source::Loop(self.music.clone()),
+            Sound::Prompts(names) => Source::Once(names.iter().filter_map(|n| self.prompt(n)).collect()),
+        }
+    }
+
+    fn prompt(&mut self, name: &'static str) -> Option<Arc<[i16]>> {
+        if let Some(known) = self.cache.get(name) {
+            return Some(known.clone());
+        }
+        let samples = self.prompts.get(name)?;
+        self.cache.insert(name, samples.clone());
+        Some(samples)
+    }
+}
