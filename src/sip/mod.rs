@@ -3,4 +3,10 @@
 //! [`api`] is the contract between the endpoint and the exchange.
 
 pub mod api;
+pub mod auth;
+pub mod digest;
+pub mod identity;
+pub mod locate;
 pub mod message;
+pub mod registrar;
+pub mod trunk;
