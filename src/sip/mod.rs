@@ -4,9 +4,17 @@
 
 pub mod api;
 pub mod auth;
+mod client_tx;
+mod dialog;
 pub mod digest;
+pub mod endpoint;
 pub mod identity;
 pub mod locate;
 pub mod message;
 pub mod registrar;
+mod server_tx;
+mod session;
+pub mod timers;
 pub mod trunk;
+pub mod uri;
+pub mod wire;
