@@ -100,6 +100,10 @@ pub enum Event {
     Pong { session: SessionId, status: Option<u16> },
     /// REGISTER, or OPTIONS/SUBSCRIBE/… outside a dialog: answer it by `respond`.
     Request { id: RequestId, peer: Peer, flow: Flow, request: Box<Message> },
+    /// An INVITE that the reader refused; `from` is what could be read of its caller (RULES row 21).
+    Malformed { peer: Peer, from: Option<String> },
+    /// An INVITE that found a full table; it was refused.
+    Refused { peer: Peer, request: Box<Message> },
     /// The final response to our `request`, `None` on time-out or transport failure.
     Response { id: RequestId, response: Option<Box<Message>> },
 }

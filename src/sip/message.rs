@@ -1,4 +1,10 @@
 //! A typed SIP message. The only module that names `rsip`, and no rsip type stands in a signature of it.
+//!
+//! Must never be fed network bytes: `wire` reads those and hands over what it accepted.
+
+use rsip::headers::{Header, Headers, UntypedHeader};
+
+use super::uri;
 
 /// RFC 3261 7.1 and the extensions we know. An unknown one is answered 501 or 405 from `wire` and never becomes a `Message` of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +25,34 @@ pub enum Method {
     Publish,
 }
 
+const METHODS: [(Method, &str); 14] = [
+    (Method::Invite, "INVITE"),
+    (Method::Ack, "ACK"),
+    (Method::Bye, "BYE"),
+    (Method::Cancel, "CANCEL"),
+    (Method::Options, "OPTIONS"),
+    (Method::Register, "REGISTER"),
+    (Method::Update, "UPDATE"),
+    (Method::Info, "INFO"),
+    (Method::Prack, "PRACK"),
+    (Method::Refer, "REFER"),
+    (Method::Notify, "NOTIFY"),
+    (Method::Subscribe, "SUBSCRIBE"),
+    (Method::Message, "MESSAGE"),
+    (Method::Publish, "PUBLISH"),
+];
+
+impl Method {
+    /// Methods are case-sensitive (RFC 3261 7.1).
+    pub fn parse(word: &str) -> Option<Method> {
+        METHODS.iter().find(|(_, w)| *w == word).map(|(m, _)| *m)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        METHODS.iter().find(|(m, _)| *m == self).map_or("", |(_, w)| w)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
     Request { method: Method, uri: String },
@@ -29,12 +63,12 @@ pub enum Start {
 #[derive(Clone, Debug)]
 pub struct Message {
     pub start: Start,
-    headers: rsip::Headers,
+    headers: Headers,
     pub body: Vec<u8>,
 }
 
 /// The topmost Via, as read (RFC 3261 20.42).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Via {
     /// "UDP", "TCP", "TLS", or another one, upper case.
     pub transport: String,
@@ -46,7 +80,7 @@ pub struct Via {
 }
 
 /// From, To, Contact, P-Asserted-Identity, Refer-To…: `"display" <uri>;params` (RFC 3261 20.10).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameAddr {
     /// Unquoted and unescaped, not yet cleaned.
     pub display: String,
@@ -66,19 +100,60 @@ impl NameAddr {
     }
 }
 
+/// The headers that have a variant of their own in the model; every other one is kept by its name.
+macro_rules! known {
+    ($($variant:ident = $name:literal),* $(,)?) => {
+        fn build(name: &str, value: String) -> Header {
+            $(if name.eq_ignore_ascii_case($name) { return Header::$variant(rsip::headers::$variant::new(value)); })*
+            Header::Other(name.to_owned(), value)
+        }
+
+        /// Name and value of a line.
+        fn split(header: &Header) -> (&str, &str) {
+            match header {
+                $(Header::$variant(h) => ($name, h.value()),)*
+                Header::Other(name, value) => (name, value),
+                // never built: see `build`
+                _ => ("", ""),
+            }
+        }
+    };
+}
+
+known! {
+    Via = "Via", From = "From", To = "To", CallId = "Call-ID", CSeq = "CSeq", Contact = "Contact", MaxForwards = "Max-Forwards",
+    Route = "Route", RecordRoute = "Record-Route", ContentType = "Content-Type", Expires = "Expires", Allow = "Allow",
+    Supported = "Supported", Require = "Require", Unsupported = "Unsupported", Authorization = "Authorization",
+    ProxyAuthorization = "Proxy-Authorization", WwwAuthenticate = "WWW-Authenticate", ProxyAuthenticate = "Proxy-Authenticate",
+    RetryAfter = "Retry-After", MinExpires = "Min-Expires", Accept = "Accept", Event = "Event", SubscriptionState = "Subscription-State",
+}
+
 impl Message {
     pub fn request(method: Method, uri: impl Into<String>) -> Message {
-        Message { start: Start::Request { method, uri: uri.into() }, headers: rsip::Headers::default(), body: Vec::new() }
+        Message { start: Start::Request { method, uri: uri.into() }, headers: Headers::default(), body: Vec::new() }
     }
 
     pub fn response(status: u16, reason: impl Into<String>) -> Message {
-        Message { start: Start::Response { status, reason: reason.into() }, headers: rsip::Headers::default(), body: Vec::new() }
+        Message { start: Start::Response { status, reason: reason.into() }, headers: Headers::default(), body: Vec::new() }
     }
 
     /// A response to `request` with its Via, From, To, Call-ID, CSeq and (for 1xx/2xx) Record-Route copied (RFC 3261 8.2.6.2).
     /// `to_tag` is added to To where it has none.
-    pub fn reply(_request: &Message, _status: u16, _to_tag: Option<&str>) -> Message {
-        unimplemented!()
+    pub fn reply(request: &Message, status: u16, to_tag: Option<&str>) -> Message {
+        let mut response = Message::response(status, reason_phrase(status));
+        for header in request.headers.iter() {
+            let (name, value) = split(header);
+            match name {
+                "Via" | "From" | "Call-ID" | "CSeq" => response.headers.push(header.clone()),
+                "Record-Route" if status < 300 => response.headers.push(header.clone()),
+                "To" => match to_tag {
+                    Some(tag) if request.to().tag().is_none() => response.push("To", format!("{value};tag={tag}")),
+                    Some(_) | None => response.headers.push(header.clone()),
+                },
+                _ => {}
+            }
+        }
+        response
     }
 
     /// `None` for a response.
@@ -86,6 +161,14 @@ impl Message {
         match &self.start {
             Start::Request { method, .. } => Some(*method),
             Start::Response { .. } => None,
+        }
+    }
+
+    /// The Request-URI; empty for a response.
+    pub fn uri(&self) -> &str {
+        match &self.start {
+            Start::Request { uri, .. } => uri,
+            Start::Response { .. } => "",
         }
     }
 
@@ -98,69 +181,207 @@ impl Message {
     }
 
     /// The first value under that name (canonical long name, any case).
-    pub fn get(&self, _name: &str) -> Option<&str> {
-        unimplemented!()
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.headers.iter().map(split).find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
     }
 
     /// Every value under that name in order; a comma list is one value here.
-    pub fn all<'a>(&'a self, _name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
-        unimplemented!()
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
+        self.headers.iter().map(split).filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+    }
+
+    /// Every header line, name and value.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(split)
     }
 
     /// Every element of a comma list header (Via, Route, Record-Route, Contact, P-Asserted-Identity, Allow, Require, Supported…), across its lines.
-    pub fn list(&self, _name: &str) -> Vec<&str> {
-        unimplemented!()
+    pub fn list(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().map(split).filter(|(n, _)| n.eq_ignore_ascii_case(name)).flat_map(|(_, v)| uri::split_list(v)).filter(|v| !v.is_empty()).collect()
     }
 
     /// Appends a header line.
-    pub fn push(&mut self, _name: &str, _value: impl Into<String>) {
-        unimplemented!()
+    pub fn push(&mut self, name: &str, value: impl Into<String>) {
+        self.headers.push(build(name, value.into()));
     }
 
-    /// Puts a header line before all others of that name.
-    pub fn push_front(&mut self, _name: &str, _value: impl Into<String>) {
-        unimplemented!()
+    /// Puts a header line before all others.
+    pub fn push_front(&mut self, name: &str, value: impl Into<String>) {
+        let mut all: Vec<Header> = std::mem::take(&mut self.headers).into();
+        all.insert(0, build(name, value.into()));
+        self.headers = all.into();
     }
 
     /// Removes every line of that name.
-    pub fn remove(&mut self, _name: &str) {
-        unimplemented!()
+    pub fn remove(&mut self, name: &str) {
+        self.headers.retain(|h| !split(h).0.eq_ignore_ascii_case(name));
     }
 
-    /// Replaces every line of that name by one.
+    /// Replaces every line of that name by one, where the first stood.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.remove(name);
-        self.push(name, value);
+        let value = value.into();
+        let mut place = None;
+        for (index, header) in self.headers.iter_mut().enumerate() {
+            if split(header).0.eq_ignore_ascii_case(name) {
+                *header = build(name, value.clone());
+                place = Some(index);
+                break;
+            }
+        }
+        match place {
+            None => self.push(name, value),
+            Some(first) => {
+                let mut index = 0;
+                self.headers.retain(|h| {
+                    let keep = index <= first || !split(h).0.eq_ignore_ascii_case(name);
+                    index += 1;
+                    keep
+                });
+            }
+        }
+    }
+
+    /// Replaces the first line of that name and leaves the others.
+    pub fn replace_first(&mut self, name: &str, value: impl Into<String>) {
+        if let Some(header) = self.headers.iter_mut().find(|h| split(h).0.eq_ignore_ascii_case(name)) {
+            *header = build(name, value.into());
+        }
     }
 
     /// Topmost Via. The reader guarantees one.
     pub fn via(&self) -> Via {
-        unimplemented!()
+        self.get("Via").and_then(|v| uri::split_list(v).next()).and_then(parse_via).unwrap_or_default()
     }
 
     pub fn from(&self) -> NameAddr {
-        unimplemented!()
+        self.get("From").and_then(uri::parse_name_addr).unwrap_or_default()
     }
 
     pub fn to(&self) -> NameAddr {
-        unimplemented!()
+        self.get("To").and_then(uri::parse_name_addr).unwrap_or_default()
     }
 
     /// First Contact.
     pub fn contact(&self) -> Option<NameAddr> {
-        unimplemented!()
+        self.list("Contact").first().and_then(|c| uri::parse_name_addr(c))
     }
 
     pub fn call_id(&self) -> &str {
-        unimplemented!()
+        self.get("Call-ID").unwrap_or("")
     }
 
+    /// Number and method of CSeq. The reader guarantees that both are there.
     pub fn cseq(&self) -> (u32, Method) {
-        unimplemented!()
+        self.get("CSeq").and_then(parse_cseq).unwrap_or((0, Method::Options))
     }
 
     /// The wire form; Content-Length is computed, other headers stand in order.
     pub fn encode(&self) -> Vec<u8> {
-        unimplemented!()
+        let mut out = Vec::with_capacity(1024 + self.body.len());
+        match &self.start {
+            Start::Request { method, uri } => {
+                out.extend_from_slice(method.as_str().as_bytes());
+                out.push(b' ');
+                out.extend_from_slice(uri.as_bytes());
+                out.extend_from_slice(b" SIP/2.0\r\n");
+            }
+            Start::Response { status, reason } => {
+                out.extend_from_slice(format!("SIP/2.0 {status} {reason}\r\n").as_bytes());
+            }
+        }
+        for (name, value) in self.lines() {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", self.body.len()).as_bytes());
+        out.extend_from_slice(&self.body);
+        out
+    }
+}
+
+pub(super) fn parse_cseq(value: &str) -> Option<(u32, Method)> {
+    let (number, method) = value.trim().split_once([' ', '\t'])?;
+    // RFC 3261 8.1.1.5: less than 2^31
+    let number = number.parse::<u32>().ok().filter(|n| *n < 1 << 31)?;
+    Some((number, Method::parse(method.trim())?))
+}
+
+/// One Via: `SIP/2.0/UDP host:port;params`, with white space where the grammar allows it.
+pub(super) fn parse_via(value: &str) -> Option<Via> {
+    let mut parts = value.splitn(3, '/');
+    let (name, version, rest) = (parts.next()?.trim(), parts.next()?.trim(), parts.next()?.trim_start());
+    if !name.eq_ignore_ascii_case("SIP") || version != "2.0" {
+        return None;
+    }
+    let (transport, rest) = rest.split_once([' ', '\t'])?;
+    let mut params = rest.split(';');
+    let sent_by: String = params.next()?.chars().filter(|c| !c.is_whitespace()).collect();
+    if sent_by.is_empty() {
+        return None;
+    }
+    let mut via = Via { transport: transport.to_ascii_uppercase(), sent_by, branch: None, rport: false };
+    for param in params {
+        let (name, value) = param.split_once('=').unwrap_or((param, ""));
+        match name.trim() {
+            n if n.eq_ignore_ascii_case("branch") => via.branch = Some(value.trim().to_owned()).filter(|b| !b.is_empty()),
+            n if n.eq_ignore_ascii_case("rport") => via.rport = true,
+            _ => {}
+        }
+    }
+    Some(via)
+}
+
+/// RFC 3261 21 and the extensions in use.
+pub fn reason_phrase(status: u16) -> &'static str {
+    match status {
+        100 => "Trying",
+        180 => "Ringing",
+        181 => "Call Is Being Forwarded",
+        182 => "Queued",
+        183 => "Session Progress",
+        200 => "OK",
+        202 => "Accepted",
+        302 => "Moved Temporarily",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        413 => "Request Entity Too Large",
+        415 => "Unsupported Media Type",
+        416 => "Unsupported URI Scheme",
+        420 => "Bad Extension",
+        422 => "Session Interval Too Small",
+        423 => "Interval Too Brief",
+        480 => "Temporarily Unavailable",
+        481 => "Call/Transaction Does Not Exist",
+        482 => "Loop Detected",
+        483 => "Too Many Hops",
+        484 => "Address Incomplete",
+        486 => "Busy Here",
+        487 => "Request Terminated",
+        488 => "Not Acceptable Here",
+        489 => "Bad Event",
+        491 => "Request Pending",
+        500 => "Server Internal Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        504 => "Server Time-out",
+        505 => "Version Not Supported",
+        513 => "Message Too Large",
+        600 => "Busy Everywhere",
+        603 => "Decline",
+        604 => "Does Not Exist Anywhere",
+        606 => "Not Acceptable",
+        100..=199 => "Progress",
+        200..=299 => "OK",
+        300..=399 => "Redirected",
+        400..=499 => "Request Failure",
+        _ => "Failure",
     }
 }
