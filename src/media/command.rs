@@ -1,5 +1,6 @@
 //! What the relay is told, by the exchange through a bounded queue, and what it reports.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -39,7 +40,8 @@ pub enum SourceRule {
     Either { sdp: SocketAddr, sip: IpAddr },
 }
 
-#[derive(Clone, Debug)]
+/// Debug shows how many keys, never which.
+#[derive(Clone)]
 pub enum Command {
     /// A leg exists on this socket pair, of index `port` in the shell's pool.
     Open { leg: LegId, port: u16 },
@@ -59,7 +61,7 @@ pub enum Command {
 }
 
 /// A sound to play, decoded once: 16-bit samples, 8000 Hz.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Source {
     Silence,
     Tone(crate::media::tone::Tone),
@@ -69,16 +71,68 @@ pub enum Source {
     Once(Vec<Arc<[i16]>>),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Debug does not show which key.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Report {
     /// The first RTP packet that a leg's source rule let in since its last SDP.
     FirstPacket(LegId),
     /// A whole key (RFC 4733 END, or its time-out), from the peer of this leg.
     Key(LegId, u8),
-    /// A `Once` is over.
+    /// A `Once` that was played, or a tone that ends by itself, is over. Not told of overlays.
     Played(LegId),
     /// Neither RTP nor RTCP from this leg for that many whole seconds (sent once a second past the configured limit).
     Silent(LegId, u32),
     /// Sound again after `Silent`.
     Speaks(LegId),
+}
+
+// Keys may be a card number: a log of commands and reports must not hold them (RULES 7).
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Command::Open { leg, port } => write!(f, "Open({leg:?}, {port})"),
+            Command::Negotiated { leg, with } => write!(f, "Negotiated({leg:?}, {with:?})"),
+            Command::Join(one, other) => write!(f, "Join({one:?}, {other:?})"),
+            Command::Play(leg, source) => write!(f, "Play({leg:?}, {source:?})"),
+            Command::Overlay(leg, source) => write!(f, "Overlay({leg:?}, {source:?})"),
+            Command::Keys(leg, keys) => write!(f, "Keys({leg:?}, {})", "•".repeat(keys.len())),
+            Command::PassKeys { leg, on } => write!(f, "PassKeys({leg:?}, {on})"),
+            Command::Close(leg) => write!(f, "Close({leg:?})"),
+        }
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Report::FirstPacket(leg) => write!(f, "FirstPacket({leg:?})"),
+            Report::Key(leg, _) => write!(f, "Key({leg:?}, •)"),
+            Report::Played(leg) => write!(f, "Played({leg:?})"),
+            Report::Silent(leg, seconds) => write!(f, "Silent({leg:?}, {seconds})"),
+            Report::Speaks(leg) => write!(f, "Speaks({leg:?})"),
+        }
+    }
+}
+
+/// A sound's length, not its samples; a tone may be a key.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Silence => f.write_str("Silence"),
+            Source::Tone(_) => f.write_str("Tone"),
+            Source::Loop(samples) => write!(f, "Loop({} samples)", samples.len()),
+            Source::Once(parts) => write!(f, "Once({} parts)", parts.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_debug_shows_a_key() {
+        let shown = format!("{:?} {:?}", Command::Keys(LegId(1), b"497".to_vec()), Report::Key(LegId(1), b'8'));
+        assert_eq!(shown, "Keys(LegId(1), •••) Key(LegId(1), •)");
+    }
 }

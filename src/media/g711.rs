@@ -9,6 +9,10 @@ static MU_SAMPLES: [i16; 256] = samples(Law::Mu);
 static A_TO_MU: [u8; 256] = across(Law::A, Law::Mu);
 static MU_TO_A: [u8; 256] = across(Law::Mu, Law::A);
 
+/// Level of a full-scale sine, dBm0 (G.711, table 5).
+#[allow(clippy::approx_constant)] // a level, not the number pi
+pub const FULL_SCALE_DBM0: f64 = 3.14;
+
 /// Added to a magnitude before its segment is found (µ-law).
 const BIAS: u16 = 132;
 /// The greatest magnitude of µ-law.

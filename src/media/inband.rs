@@ -18,7 +18,8 @@ const APART: f32 = 4.0;
 /// One of the two may be stronger by this factor (8 dB).
 const TWIST: f32 = 6.3;
 
-#[derive(Clone, Debug)]
+/// No Debug: it would show keys.
+#[derive(Clone)]
 pub struct InbandReader {
     samples: [i16; FRAME],
     filled: usize,

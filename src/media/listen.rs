@@ -1,6 +1,7 @@
 //! An ear for the demonstration and the tests: is this pitch in these samples, how loud, in what cadence (Goertzel).
 
 use super::RATE;
+use super::g711::FULL_SCALE_DBM0;
 
 /// Power of one frequency in the samples: mean square of the part at `hz`, in squared sample units.
 pub fn power_at(samples: &[i16], hz: f64) -> f64 {
@@ -23,9 +24,9 @@ pub fn power(samples: &[i16]) -> f64 {
     samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / samples.len().max(1) as f64
 }
 
-/// Level in dBm0: a full-scale sine is +3.14 (G.711).
+/// Level in dBm0.
 pub fn dbm0(samples: &[i16]) -> f64 {
-    10.0 * (power(samples) / (32767.0 * 32767.0 / 2.0)).max(1e-12).log10() + 3.14
+    10.0 * (power(samples) / (32767.0 * 32767.0 / 2.0)).max(1e-12).log10() + FULL_SCALE_DBM0
 }
 
 /// Whether `hz` makes up most of the sound, at −30 dBm0 at least.

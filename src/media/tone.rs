@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use super::RATE;
+use super::g711::FULL_SCALE_DBM0;
 
 /// A cadence of one or two frequencies: what `Source::Tone` plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,8 +153,7 @@ impl Oscillator {
     fn enter(&mut self) {
         let Some(step) = self.tone.steps.get(self.step) else { return };
         self.pace = step.hz.map(|hz| ((u64::from(hz) << 32) / u64::from(RATE)) as u32);
-        // a full-scale sine is +3.14 dBm0 (G.711)
-        self.amplitude = (32767.0 * 10f64.powf((f64::from(step.level) / 10.0 - 3.14) / 20.0)) as i32;
+        self.amplitude = (32767.0 * 10f64.powf((f64::from(step.level) / 10.0 - FULL_SCALE_DBM0) / 20.0)) as i32;
     }
 
     /// Writes the next samples; `false` once nothing but silence will follow.

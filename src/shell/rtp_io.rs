@@ -10,7 +10,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -29,8 +29,6 @@ use crate::media::relay::{self, Counters, Datagram, Relay};
 pub const MAX_COMMANDS: usize = 8192;
 /// Events taken from one wait.
 const BATCH: usize = 256;
-/// Datagrams taken from one socket before the next one's turn.
-const BURST: usize = 4;
 /// A larger datagram is no voice; what is beyond is cut off and then refused by its length.
 const MAX_DATAGRAM: usize = 2048;
 /// The token of the wake-up among those of the sockets.
@@ -70,7 +68,8 @@ enum Word {
 pub struct RtpIo {
     words: SyncSender<Word>,
     wake: Arc<OwnedFd>,
-    pool: Arc<Mutex<PortPool>>,
+    /// Never locked by the media thread.
+    pool: Mutex<PortPool>,
     clock: Clock,
     counts: Arc<Counts>,
     thread: Option<JoinHandle<()>>,
@@ -92,7 +91,7 @@ impl RtpIo {
         let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&poll, &*wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
-        let pool = Arc::new(Mutex::new(PortPool::new(config.address, config.ports, entropy())));
+        let pool = PortPool::new(config.address, config.ports, entropy());
         let (words, inbox) = sync_channel(MAX_COMMANDS);
         let counts = Arc::new(Counts::default());
         let mut engine = Engine {
@@ -101,17 +100,17 @@ impl RtpIo {
             wake: Arc::clone(&wake),
             sockets: Vec::new(),
             ports: std::collections::HashMap::new(),
-            pool: Arc::clone(&pool),
+            returns: pool.returns(),
             clock: Arc::clone(&clock),
             counts: Arc::clone(&counts),
             reports,
         };
         let thread = std::thread::Builder::new().name("rtp".to_owned()).spawn(move || engine.run(&inbox))?;
-        Ok(RtpIo { words, wake, pool, clock, counts, thread: Some(thread) })
+        Ok(RtpIo { words, wake, pool: Mutex::new(pool), clock, counts, thread: Some(thread) })
     }
 
     /// Binds a socket pair for a leg and opens it in the relay; gives our RTP address for the SDP. RTCP is the next port.
-    /// `Command::Close` gives the pair back.
+    /// `Command::Close` gives the pair back (try it again if it was [`Busy`], or the pair stays taken).
     pub fn reserve(&self, leg: LegId) -> Result<SocketAddr, NoPort> {
         let now = (self.clock)();
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,7 +134,7 @@ impl RtpIo {
         Counters { received: read(received), sent: read(sent), dropped: read(dropped), refused: read(refused) }
     }
 
-    /// Pairs that are free now, those that rest included.
+    /// Pairs not in use, those at rest included.
     pub fn free_pairs(&self) -> usize {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner).free()
     }
@@ -184,7 +183,7 @@ struct Engine {
     /// By port index.
     sockets: Vec<Option<Pair>>,
     ports: std::collections::HashMap<LegId, u16>,
-    pool: Arc<Mutex<PortPool>>,
+    returns: Sender<(Instant, u16)>,
     clock: Clock,
     counts: Arc<Counts>,
     reports: Box<dyn Fn(Report) + Send>,
@@ -204,7 +203,7 @@ impl Engine {
             for event in events.drain(..) {
                 match event.data.u64() {
                     WAKE => drain(&self.wake),
-                    token => self.packets(now, token),
+                    token => self.packet(now, token),
                 }
             }
             if now >= next_tick {
@@ -263,26 +262,24 @@ impl Engine {
     fn close(&mut self, now: Instant, leg: LegId) {
         self.relay.handle(now, Command::Close(leg));
         let Some(port) = self.ports.remove(&leg) else { return };
+        // the handle is gone: nobody draws any more
+        let _ = self.returns.send((now, port));
         if let Some(slot) = self.sockets.get_mut(usize::from(port)) {
             // closing takes them out of the poll
             *slot = None;
         }
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).give_back(now, port);
     }
 
-    fn packets(&mut self, now: Instant, token: u64) {
+    /// One datagram a readiness: to ask for a second costs a call that nearly always finds none, and the wait is
+    /// level-triggered.
+    fn packet(&mut self, now: Instant, token: u64) {
         let (port, control) = ((token >> 1) as u16, token & 1 == 1);
         let mut buffer = [0; MAX_DATAGRAM];
-        for _ in 0..BURST {
-            let Some(Some(pair)) = self.sockets.get(usize::from(port)) else { return };
-            let Ok((length, from)) = pair.socket(control).recv_from(&mut buffer) else { return };
-            let bytes = buffer.get(..length).unwrap_or(&[]);
-            let sockets = &self.sockets;
-            self.relay.handle_packet(now, port, control, from, bytes, &mut |datagram| send(sockets, datagram));
-            if control {
-                return;
-            }
-        }
+        let Some(Some(pair)) = self.sockets.get(usize::from(port)) else { return };
+        let Ok((length, from)) = pair.socket(control).recv_from(&mut buffer) else { return };
+        let bytes = buffer.get(..length).unwrap_or(&[]);
+        let sockets = &self.sockets;
+        self.relay.handle_packet(now, port, control, from, bytes, &mut |datagram| send(sockets, datagram));
     }
 
     fn tick(&mut self, now: Instant) {

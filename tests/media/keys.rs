@@ -104,3 +104,29 @@ fn without_telephone_event_keys_go_and_come_in_the_voice_band() {
     }
     assert_eq!(keys(&mut rig), "0619#");
 }
+
+#[test]
+fn with_a_tenth_of_the_packets_lost_and_some_twice_no_key_doubles_and_hardly_one_is_missed() {
+    use rappel::domain::entropy::{Entropy, Seeded};
+    let (mut rig, mut chance) = (Rig::joined(Law::A, Law::A), Seeded(2026));
+    let mut pressed = String::new();
+    for key in 0..1000u32 {
+        let event = (chance.u32() % 10) as u8;
+        pressed.push(char::from(b'0' + event));
+        for n in 0..7u16 {
+            let duration = (160 * (n + 1)).min(800).to_be_bytes();
+            let payload = [event, if n >= 4 { 0x8a } else { 0x0a }, duration[0], duration[1]];
+            let header = Header { marker: n == 0, payload_type: 101, sequence: (key as u16).wrapping_mul(7).wrapping_add(n), timestamp: key * 1600, ssrc: 1 };
+            let bytes = [header.bytes().as_slice(), &payload].concat();
+            let times = match chance.u32() % 10 {
+                0 => 0,
+                1 => 2,
+                _ => 1,
+            };
+            (0..times).for_each(|_| rig.hear(0, &bytes));
+            rig.pass(20);
+        }
+        rig.pass(60);
+    }
+    assert_eq!(keys(&mut rig), pressed);
+}

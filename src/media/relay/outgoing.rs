@@ -1,13 +1,11 @@
-//! What a leg's peer hears: one continuous source for the whole dialog, whoever speaks. One SSRC, sequence numbers without
-//! a hole of ours, one timestamp line that keeps to the wall clock, the marker at each switch.
-//!
-//! What was sent last decides how the next packet joins on: within a *stretch* relayed from one source, numbers are mapped
-//! by an offset, so order and losses stay visible; at each switch the line is taken up where time stands, never back.
+//! What a leg's peer hears: packets relayed on arrival, sounds played, silence where its source is late, keys; all on one
+//! [`Line`], the marker at each switch.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::incoming::{MAX_SOUND, Sound};
+use super::line::Line;
 use super::{Datagram, Reports};
 use crate::domain::call::LegId;
 use crate::domain::entropy::Entropy;
@@ -27,16 +25,8 @@ const FRAME_UNITS: u32 = FRAME as u32;
 const PATIENCE: Duration = Duration::from_millis(20);
 /// Frames made at once when a tick came late.
 const MAX_CATCH_UP: u32 = 5;
-/// The line may run ahead of time by this (200 ms, after a burst); what would push it further is dropped.
-const MAX_LEAD: i32 = 1600;
-/// A source whose timestamps leave the line by more (1 s) is taken up anew; so is one whose numbers jump by more packets.
-const MAX_STRAY: i32 = 8000;
-const MAX_STEP: u16 = 32;
 /// Made frames further behind time than this (60 ms) skip to it.
 const MAX_BEHIND: i32 = 480;
-/// The line follows its source's clock by one unit each so many packets: 195 parts in a million of drift at 20 ms.
-const SLEW: u8 = 32;
-
 /// What the peer of a leg is to hear.
 pub(super) enum Hears {
     /// The leg on this port.
@@ -49,28 +39,13 @@ enum Last {
     Switch,
     Made,
     Key,
-    Relayed(Stretch),
-}
-
-/// Packets of one source in a row.
-struct Stretch {
-    ssrc: u32,
-    high_in: u16,
-    high_out: u16,
-    /// Sequence numbers since its start.
-    length: u16,
-    offset: u32,
+    Relayed,
 }
 
 pub(super) struct Outgoing {
     leg: LegId,
     port: u16,
-    pub ssrc: u32,
-    next_sequence: u16,
-    origin: Instant,
-    origin_units: u32,
-    /// One past the last sample sent.
-    end: u32,
+    pub line: Line,
     pub packets: u32,
     pub octets: u32,
     pub law: Law,
@@ -86,7 +61,6 @@ pub(super) struct Outgoing {
     last: Last,
     next_due: Instant,
     sent_at: Instant,
-    relayed: u8,
 }
 
 type Buffer = [u8; HEADER + MAX_SOUND];
@@ -94,15 +68,10 @@ const EMPTY: Buffer = [0; HEADER + MAX_SOUND];
 
 impl Outgoing {
     pub fn new(now: Instant, leg: LegId, port: u16, entropy: &mut dyn Entropy) -> Outgoing {
-        let start = entropy.u32();
         Outgoing {
             leg,
             port,
-            ssrc: entropy.u32(),
-            next_sequence: entropy.u32() as u16,
-            origin: now,
-            origin_units: start,
-            end: start,
+            line: Line::new(now, entropy),
             packets: 0,
             octets: 0,
             law: Law::A,
@@ -116,13 +85,13 @@ impl Outgoing {
             last: Last::Switch,
             next_due: now,
             sent_at: Instant::ZERO,
-            relayed: 0,
         }
     }
 
     /// The line begins now.
     pub fn start(&mut self, now: Instant) {
-        (self.origin, self.origin_units, self.next_due) = (now, self.end, now);
+        self.line.start(now);
+        self.next_due = now;
         self.mark();
     }
 
@@ -139,18 +108,15 @@ impl Outgoing {
         self.last = Last::Switch;
     }
 
-    /// The line's timestamp at this moment.
-    pub fn wall(&self, now: Instant) -> u32 {
-        self.origin_units.wrapping_add((now.since(self.origin).as_nanos() / 125_000) as u32)
-    }
-
     /// Passes on a packet of the peer it hears, on arrival. `false`: dropped.
     pub fn relay(&mut self, now: Instant, sound: Sound, out: &mut impl FnMut(Datagram)) -> bool {
         if self.to.is_none() || self.keys.busy() || (sound.law.is_none() && self.overlay.is_some()) {
             return false;
         }
         let units = if sound.law.is_some() { sound.payload.len() as u32 } else { FRAME_UNITS };
-        let Some((sequence, timestamp, marker)) = self.place(now, sound.header, units) else { return false };
+        let going_on = matches!(self.last, Last::Relayed);
+        self.last = Last::Relayed;
+        let Some((sequence, timestamp, marker)) = self.line.place(now, going_on, sound.header, units) else { return false };
         let mut buffer = EMPTY;
         let Some(payload) = buffer.get_mut(HEADER..HEADER + sound.payload.len()) else { return false };
         let payload_type = match sound.law {
@@ -165,7 +131,7 @@ impl Outgoing {
                 rtp::CN
             }
         };
-        let header = Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc };
+        let header = Header { marker, payload_type, sequence, timestamp, ssrc: self.line.ssrc };
         self.emit(now, header, sound.payload.len(), &mut buffer, out);
         self.next_due = now + Duration::from_micros(u64::from(units) * 125) + PATIENCE;
         true
@@ -175,7 +141,7 @@ impl Outgoing {
     pub fn tick(&mut self, now: Instant, reports: &mut Reports, out: &mut impl FnMut(Datagram)) {
         if self.keys.due(now) && !self.keys.busy() {
             self.next_due = self.next_due.min(now);
-        } else if matches!(self.last, Last::Relayed(_)) && self.lead(now) > 0 {
+        } else if matches!(self.last, Last::Relayed) && self.line.lead(now) > 0 {
             // sound sent ahead of time is still being heard
             return;
         }
@@ -191,72 +157,6 @@ impl Outgoing {
             self.next_due = if anew { now } else { self.next_due } + PTIME;
         }
         self.next_due = now + PTIME;
-    }
-
-    /// How far the line's end is ahead of time, in units.
-    fn lead(&self, now: Instant) -> i32 {
-        self.end.wrapping_sub(self.wall(now)) as i32
-    }
-
-    /// The present, or the line's end where that is later.
-    fn present(&self, now: Instant) -> u32 {
-        if self.lead(now) > 0 { self.end } else { self.wall(now) }
-    }
-
-    /// Sequence number, timestamp and marker of a relayed packet; `None` when it has no place on the line.
-    fn place(&mut self, now: Instant, header: Header, units: u32) -> Option<(u16, u32, bool)> {
-        let wall = self.wall(now);
-        let lead = self.lead(now);
-        if let Last::Relayed(stretch) = &mut self.last
-            && stretch.ssrc == header.ssrc
-        {
-            let step = header.sequence.wrapping_sub(stretch.high_in) as i16;
-            let timestamp = header.timestamp.wrapping_add(stretch.offset);
-            let ahead = timestamp.wrapping_sub(wall) as i32;
-            if step.unsigned_abs() <= MAX_STEP && ahead.abs() <= MAX_STRAY {
-                if step <= 0 {
-                    let back = step.unsigned_abs();
-                    return (back <= stretch.length).then_some((stretch.high_out.wrapping_sub(back), timestamp, header.marker));
-                }
-                let step = step.unsigned_abs();
-                stretch.high_in = header.sequence;
-                stretch.high_out = stretch.high_out.wrapping_add(step);
-                stretch.length = stretch.length.saturating_add(step);
-                self.next_sequence = stretch.high_out.wrapping_add(1);
-                if ahead > MAX_LEAD {
-                    stretch.offset = stretch.offset.wrapping_sub(units);
-                    return None;
-                }
-                let sequence = stretch.high_out;
-                self.advance(timestamp.wrapping_add(units));
-                self.slew(ahead);
-                return Some((sequence, timestamp, header.marker));
-            }
-        }
-        if lead > MAX_LEAD {
-            return None;
-        }
-        let (sequence, timestamp) = (self.next_sequence, self.present(now));
-        let offset = timestamp.wrapping_sub(header.timestamp);
-        self.last = Last::Relayed(Stretch { ssrc: header.ssrc, high_in: header.sequence, high_out: sequence, length: 0, offset });
-        self.next_sequence = sequence.wrapping_add(1);
-        self.advance(timestamp.wrapping_add(units));
-        Some((sequence, timestamp, true))
-    }
-
-    fn advance(&mut self, end: u32) {
-        if (end.wrapping_sub(self.end) as i32) > 0 {
-            self.end = end;
-        }
-    }
-
-    /// Lets the line drift with its source, so that no sound is dropped or made up for two clocks' difference.
-    fn slew(&mut self, ahead: i32) {
-        self.relayed += 1;
-        if self.relayed >= SLEW {
-            self.relayed = 0;
-            self.origin_units = self.origin_units.wrapping_add_signed(ahead.signum());
-        }
     }
 
     /// A packet of our own: what is played, or silence; the overlay on top.
@@ -276,7 +176,7 @@ impl Outgoing {
             samples.iter_mut().zip(above).for_each(|(sample, more)| *sample = sample.saturating_add(more));
         }
         let switched = !matches!(self.last, Last::Made);
-        let timestamp = if switched || self.lead(now) < -MAX_BEHIND { self.present(now) } else { self.end };
+        let timestamp = if switched || self.line.lead(now) < -MAX_BEHIND { self.line.present(now) } else { self.line.end() };
         self.made(now, timestamp, switched, &samples, out);
         self.last = if self.to.is_some() { Last::Made } else { Last::Switch };
     }
@@ -285,25 +185,24 @@ impl Outgoing {
     fn key(&mut self, now: Instant, out: &mut impl FnMut(Datagram)) -> bool {
         let Some(step) = self.keys.due(now).then(|| self.keys.step(now)).flatten() else { return false };
         if step.first {
-            self.key_start = self.present(now);
+            self.key_start = self.line.present(now);
             self.key_tone = Tone::key(step.event).map(Oscillator::new);
         }
         let end = self.key_start.wrapping_add(u32::from(u16::from_be_bytes([step.payload[2], step.payload[3]])));
-        if let Some(payload_type) = self.event {
+        if let (Some(payload_type), Some(_)) = (self.event, self.to) {
             let mut buffer = EMPTY;
             buffer[HEADER..HEADER + PAYLOAD].copy_from_slice(&step.payload);
-            let header = Header { marker: step.first, payload_type, sequence: self.next_sequence, timestamp: self.key_start, ssrc: self.ssrc };
-            self.next_sequence = self.next_sequence.wrapping_add(u16::from(self.to.is_some()));
+            let header = Header { marker: step.first, payload_type, sequence: self.line.take(), timestamp: self.key_start, ssrc: self.line.ssrc };
             self.emit(now, header, PAYLOAD, &mut buffer, out);
         } else {
             let mut samples = [0; FRAME];
             if let Some(tone) = self.key_tone.as_mut().filter(|_| step.sounds) {
                 tone.fill(&mut samples);
             }
-            let timestamp = if step.first { self.key_start } else { self.end };
+            let timestamp = if step.first { self.key_start } else { self.line.end() };
             self.made(now, timestamp, step.first, &samples, out);
         }
-        self.advance(end);
+        self.line.advance(end);
         self.last = Last::Key;
         true
     }
@@ -314,9 +213,8 @@ impl Outgoing {
         }
         let mut buffer = EMPTY;
         buffer[HEADER..].iter_mut().zip(samples).for_each(|(code, sample)| *code = self.law.encode(*sample));
-        let header = Header { marker, payload_type: self.law.payload_type(), sequence: self.next_sequence, timestamp, ssrc: self.ssrc };
-        self.next_sequence = self.next_sequence.wrapping_add(1);
-        self.advance(timestamp.wrapping_add(FRAME_UNITS));
+        let header = Header { marker, payload_type: self.law.payload_type(), sequence: self.line.take(), timestamp, ssrc: self.line.ssrc };
+        self.line.advance(timestamp.wrapping_add(FRAME_UNITS));
         self.emit(now, header, FRAME, &mut buffer, out);
     }
 

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::str::FromStr;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use crate::domain::entropy::Entropy;
@@ -68,16 +69,25 @@ pub struct PortPool {
     entropy: Box<dyn Entropy>,
     free: Vec<u16>,
     resting: VecDeque<(Instant, u16)>,
+    returns: Receiver<(Instant, u16)>,
+    back: Sender<(Instant, u16)>,
 }
 
 impl PortPool {
     pub fn new(address: IpAddr, range: PortRange, entropy: Box<dyn Entropy>) -> PortPool {
         let free = (0..range.pairs()).filter_map(|n| u16::try_from(n).ok()).collect();
-        PortPool { address, range, entropy, free, resting: VecDeque::new() }
+        let (back, returns) = channel();
+        PortPool { address, range, entropy, free, resting: VecDeque::new(), returns, back }
+    }
+
+    /// By which the media thread gives pairs back without waiting for anyone; never more than there are pairs.
+    pub fn returns(&self) -> Sender<(Instant, u16)> {
+        self.back.clone()
     }
 
     /// Draws and binds a pair: its index, its sockets, its RTP address. `None`: all taken.
     pub fn take(&mut self, now: Instant) -> Option<(u16, Pair, SocketAddr)> {
+        self.collect();
         while self.resting.front().is_some_and(|(since, _)| now.since(*since) >= REST) {
             self.free.extend(self.resting.pop_front().map(|(_, index)| index));
         }
@@ -106,13 +116,19 @@ impl PortPool {
         taken
     }
 
+    /// Its sockets are closed, or will be at once: from now on it rests.
     pub fn give_back(&mut self, now: Instant, index: u16) {
         self.resting.push_back((now, index));
     }
 
-    /// Pairs not in use.
-    pub fn free(&self) -> usize {
+    /// Pairs not in use, those at rest included.
+    pub fn free(&mut self) -> usize {
+        self.collect();
         self.free.len() + self.resting.len()
+    }
+
+    fn collect(&mut self) {
+        self.resting.extend(self.returns.try_iter());
     }
 }
 
@@ -133,28 +149,28 @@ mod tests {
 
     #[test]
     fn pairs_are_even_odd_bounded_and_rest_before_they_come_again() {
-        let range = PortRange { first: 41_001, last: 41_006 };
+        let range = PortRange { first: 28_001, last: 28_006 };
         let mut pool = PortPool::new("127.0.0.1".parse().unwrap(), range, Box::new(Seeded(7)));
         let start = Instant(1);
         let one = pool.take(start).unwrap();
         let two = pool.take(start).unwrap();
         assert!(pool.take(start).is_none());
         assert_ne!(one.0, two.0);
-        assert!([41_002, 41_004].contains(&one.2.port()));
+        assert!([28_002, 28_004].contains(&one.2.port()));
         assert_eq!(one.1.rtcp.local_addr().unwrap().port(), one.2.port() + 1);
         let (index, pair, _) = one;
         drop(pair);
         pool.give_back(start, index);
-        assert!(pool.take(start + REST - Duration::from_millis(1)).is_none());
+        assert!(pool.take(start + (REST - Duration::from_millis(1))).is_none());
         assert_eq!(pool.take(start + REST).unwrap().0, index);
     }
 
     #[test]
     fn ports_that_others_hold_are_passed_over() {
-        let range = PortRange { first: 41_010, last: 41_013 };
-        let _other = UdpSocket::bind("127.0.0.1:41011").unwrap();
+        let range = PortRange { first: 28_010, last: 28_013 };
+        let _other = UdpSocket::bind("127.0.0.1:28011").unwrap();
         let mut pool = PortPool::new("127.0.0.1".parse().unwrap(), range, Box::new(Seeded(1)));
-        assert_eq!(pool.take(Instant(1)).unwrap().2.port(), 41_012);
+        assert_eq!(pool.take(Instant(1)).unwrap().2.port(), 28_012);
         assert!(pool.take(Instant(1)).is_none());
         assert_eq!(pool.free(), 1);
     }
