@@ -8,7 +8,7 @@ use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Event, Flow, Peer, RequestId, SessionId};
 use crate::sip::identity;
 use crate::sip::message::{Message, Method, Start};
-use crate::sip::registrar::Verdict;
+use crate::sip::auth::Verdict;
 use crate::sip::uri::Uri;
 use crate::switchboard::input::{Gone, Input, Progress, Refusal};
 
@@ -250,10 +250,11 @@ impl Exchange {
                     self.inputs.push_back(Input::Phone { extension: change.extension, registered: change.registered });
                 }
             }
-            (Some(Method::Register), Peer::Trunk(_)) => {
-                self.endpoint.respond(now.instant, id, Message::reply(request, 403, Some(&self.tag())));
+            (method, _) => {
+                let status = if method == Some(Method::Register) { 403 } else { 405 };
+                let tag = self.tag();
+                self.endpoint.respond(now.instant, id, Message::reply(request, status, Some(&tag)));
             }
-            _ => self.endpoint.respond(now.instant, id, Message::reply(request, 405, Some(&self.tag()))),
         }
     }
 

@@ -195,7 +195,7 @@ fn shown_as(number: &crate::domain::number::E164, format: NumberFormat) -> Strin
     match format {
         NumberFormat::National => number.national().unwrap_or_else(|| e164.to_owned()),
         NumberFormat::E164 => e164.to_owned(),
-        NumberFormat::International => format!("00{}", e164.trim_start_matches('+')),
+        NumberFormat::DoubleZero => format!("00{}", e164.trim_start_matches('+')),
     }
 }
 

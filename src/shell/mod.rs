@@ -1,2 +1,8 @@
-//! shell.
+//! The tokio shell around the pure core: sockets, clocks, entropy, threads.
+//!
+//! [`signalling`] the one thread of signalling and rules · [`sip_io`] its sockets · [`rtp_io`] the media thread · [`clock`] time and entropy
+
+pub mod clock;
 pub mod rtp_io;
+pub mod signalling;
+pub mod sip_io;

@@ -10,7 +10,7 @@ use crate::domain::call::{LegId, Record};
 use crate::domain::now::Instant;
 use crate::domain::status::LineStatus;
 use crate::exchange::{Exchange, Output, Outside};
-use crate::media::command::Report;
+use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Flow, Transport};
 use crate::switchboard::effect::Refusal;
 use crate::switchboard::input::{Command, Seq, Ticket};
@@ -25,6 +25,8 @@ const BATCH: usize = 64;
 pub const MAX_INBOX: usize = 65_536;
 /// A screen sees a change within that time; a thousand calls a second make no thousand snapshots.
 const STATUS_PAUSE: Duration = Duration::from_millis(50);
+/// A full relay queue is tried again after that time: it drains in less.
+const RELAY_PAUSE: Duration = Duration::from_millis(2);
 /// Page commands whose answer is not there yet.
 const MAX_TICKETS: usize = 1024;
 
@@ -48,6 +50,8 @@ pub struct Signalling {
     pub record: Box<dyn Fn(Seq, Record) -> bool + Send>,
     pub status: watch::Sender<Arc<LineStatus>>,
     pub tickets: Tickets,
+    /// Commands that the relay's queue had no room for.
+    pub relay_backlog: std::collections::VecDeque<MediaCommand>,
 }
 
 /// The page's questions under way.
@@ -64,8 +68,12 @@ impl Signalling {
         let mut published = Instant::ZERO;
         let mut dirty = true;
         loop {
+            self.drive_relay();
             dirty |= self.exchange.take_dirty();
             let mut wake = self.exchange.poll_timeout();
+            if !self.relay_backlog.is_empty() {
+                wake = wake.min(clock::instant() + RELAY_PAUSE);
+            }
             if dirty {
                 let now = clock::now();
                 if now.instant.since(published) >= STATUS_PAUSE {
@@ -142,12 +150,23 @@ impl Signalling {
     fn on_datagrams(&mut self, socket: usize, buffer: &mut [u8]) {
         for _ in 0..BATCH {
             let Some((udp, bound)) = self.sip.udp.get(socket) else { return };
+            let bound = *bound;
             let Ok((n, remote)) = udp.try_recv_from(buffer) else { return };
             let now = clock::now();
-            let ip = self.sip.facing(*bound, remote.ip());
+            let ip = self.sip.facing(bound, remote.ip());
             let flow = Flow { transport: Transport::Udp, local: SocketAddr::new(ip, bound.port()), remote, connection: None };
             self.exchange.handle_message(now, flow, &buffer[..n]);
             self.send_all();
+        }
+    }
+
+    /// The relay's queue is bounded; what does not fit waits here in order, for the relay drains its queue at each packet.
+    fn drive_relay(&mut self) {
+        while let Some(next) = self.relay_backlog.pop_front() {
+            if self.rtp.command(next.clone()).is_err() {
+                self.relay_backlog.push_front(next);
+                break;
+            }
         }
     }
 
@@ -162,7 +181,10 @@ impl Signalling {
                         self.exchange.handle_connection_lost(clock::now(), connection);
                     }
                 }
-                Output::Media(command) => self.rtp.command(command),
+                Output::Media(command) => {
+                    self.relay_backlog.push_back(command);
+                    self.drive_relay();
+                }
                 Output::Record(seq, record) => {
                     if !(self.record)(seq, record) {
                         tracing::error!(seq = seq.0, "the writer's queue is full: a record is lost");

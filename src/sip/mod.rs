@@ -10,6 +10,7 @@ pub mod digest;
 pub mod endpoint;
 pub mod guard;
 pub mod identity;
+pub mod locate;
 pub mod message;
 pub mod registrar;
 pub mod sdp;

@@ -43,7 +43,7 @@ pub enum Route {
 
 /// The dial plan, as the line sees it.
 pub trait Router: Send {
-    fn route(&self, digits: &str) -> Route;
+    fn route(&self, from: &Extension, digits: &str) -> Route;
 }
 
 pub struct PhoneConfig {

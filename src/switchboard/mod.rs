@@ -10,4 +10,5 @@ mod incoming;
 pub mod input;
 pub mod line;
 mod outbound;
+pub mod plan;
 mod transfer;

@@ -15,7 +15,7 @@ use super::line::{ANNOUNCE, EMERGENCY_REPLY, Line, Route, Timer};
 
 impl Line {
     pub(super) fn dials(&mut self, now: Now, leg: LegId, extension: Extension, digits: &str, out: &mut Vec<Effect>) {
-        let route = self.config.router.route(digits);
+        let route = self.config.router.route(&extension, digits);
         if self.is_draining() && !matches!(route, Route::Outside { emergency: true, .. }) {
             out.push(Effect::Refuse { leg, why: Refuse::Unavailable });
             return;

@@ -23,7 +23,7 @@ impl Line {
         let party = if leg == call.caller { talk.far } else { call.caller };
         let (since, direction) = (talk.since, call.direction);
         let Some(from) = call.extension.clone().filter(|_| direction != Direction::Internal) else { return false };
-        let target_extension = match self.config.router.route(digits) {
+        let target_extension = match self.config.router.route(&from, digits) {
             Route::Extension(to) if to != from && self.desks.get(&to).is_some_and(super::desk::Desk::is_idle) => to,
             Route::Extension(_) | Route::Outside { .. } | Route::Refused { .. } => return false,
         };
