@@ -1,0 +1,7 @@
+//! The endpoint on a virtual wire: every race of RFC 3261 that an operator or a phone can cause, and nothing left behind after each.
+
+mod calls;
+mod loss;
+mod pair;
+mod peers;
+mod races;
