@@ -15,6 +15,7 @@ pub mod registrar;
 mod server_tx;
 mod session;
 pub mod timers;
+pub mod trace;
 pub mod trunk;
 pub mod uri;
 pub mod wire;
