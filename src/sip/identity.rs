@@ -7,6 +7,7 @@ use crate::domain::number::E164;
 use crate::domain::text::ScreenText;
 
 use super::message::{Message, NameAddr};
+use super::uri::{parse_name_addr, unescape};
 
 /// An extension of the upstream PBX has one to five digits.
 const MAX_EXTENSION: usize = 5;
@@ -14,8 +15,6 @@ const MAX_EXTENSION: usize = 5;
 const HIDDEN: [&str; 2] = ["anonymous", "restricted"];
 /// User parts by which a network says that it knows nothing.
 const NOTHING: [&str; 2] = ["unknown", "unavailable"];
-/// Header parameters kept of one element.
-const MAX_PARAMS: usize = 16;
 
 /// Which header names the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +53,7 @@ pub fn caller_of(request: &Message, settings: &IdentitySettings) -> (Caller, Scr
     if asks_privacy(request) || matches!(read(&from, settings), Said::Hidden) {
         return withheld();
     }
-    let asserted: Vec<NameAddr> = request.list("P-Asserted-Identity").into_iter().map(name_addr).collect();
+    let asserted: Vec<NameAddr> = request.list("P-Asserted-Identity").into_iter().filter_map(parse_name_addr).collect();
     let candidates: Vec<&NameAddr> = match settings.caller_id {
         CallerIdHeader::Pai => asserted.iter().chain([&from]).collect(),
         CallerIdHeader::From if user_of(&from.uri).is_some_and(|u| !u.is_empty()) => vec![&from],
@@ -182,90 +181,6 @@ fn host_of(uri: &str) -> Option<String> {
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     let host = host.split([';', '?', ':', '>']).next().unwrap_or("");
     (!tel).then(|| host.trim().trim_end_matches('.').to_ascii_lowercase())
-}
-
-fn unescape(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.as_bytes();
-    while let [first, rest @ ..] = bytes {
-        let escaped = match rest {
-            [high, low, ..] if *first == b'%' => hex_pair(*high, *low),
-            _ => None,
-        };
-        out.push(escaped.unwrap_or(*first));
-        bytes = if escaped.is_some() { rest.get(2..).unwrap_or(&[]) } else { rest };
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn hex_pair(high: u8, low: u8) -> Option<u8> {
-    let digit = |b: u8| char::from(b).to_digit(16);
-    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
-}
-
-/// One element of P-Asserted-Identity or Contact: `"name" <uri>;params`, `name <uri>` or a bare URI, whose parameters are then the header's.
-pub(super) fn name_addr(text: &str) -> NameAddr {
-    let text = text.trim();
-    let (display, uri, params) = match opening_bracket(text).and_then(|at| text.split_at_checked(at)) {
-        Some((display, rest)) => {
-            let inner = rest.trim_start_matches('<');
-            let (uri, params) = inner.split_once('>').unwrap_or((inner, ""));
-            (display.trim(), uri, params)
-        }
-        None => {
-            let (uri, params) = split_bare(text);
-            ("", uri, params)
-        }
-    };
-    let display = match display.strip_prefix('"') {
-        Some(quoted) => unquote(quoted),
-        None => display.to_owned(),
-    };
-    let params = params.split(';').map(str::trim).filter(|param| !param.is_empty()).take(MAX_PARAMS).map(|param| match param.split_once('=') {
-        Some((name, value)) => (name.trim().to_ascii_lowercase(), Some(value.trim().trim_matches('"').to_owned())),
-        None => (param.to_ascii_lowercase(), None),
-    });
-    NameAddr { display, uri: uri.trim().to_owned(), params: params.collect() }
-}
-
-/// RFC 3261 20.10: without brackets, what follows the host belongs to the header. A `tel:` keeps its own.
-fn split_bare(text: &str) -> (&str, &str) {
-    let host = match text.rfind('@') {
-        Some(at) => at,
-        None if text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:")) => text.len(),
-        None => 0,
-    };
-    let end = text.get(host..).and_then(|rest| rest.find(';')).map_or(text.len(), |at| host + at);
-    text.split_at_checked(end).unwrap_or((text, ""))
-}
-
-/// The first `<` outside a quoted string.
-fn opening_bracket(text: &str) -> Option<usize> {
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '<' if !quoted => return Some(at),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The inside of a quoted string whose opening quote is gone.
-fn unquote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => out.extend(chars.next()),
-            '"' => break,
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod sdp;
 mod server_tx;
 mod session;
 pub mod timers;
+pub mod trace;
 pub mod trunk;
 pub mod uri;
 pub mod wire;

@@ -12,8 +12,8 @@ use crate::domain::now::Instant;
 
 use super::api::Flow;
 use super::auth::{Authenticator, Lockout, PhoneAccount, Verdict};
-use super::identity::name_addr;
 use super::message::{Message, Method};
+use super::uri::{self, Scheme, Uri};
 
 /// Granted when the phone asks for none, in seconds (RFC 3261 10.2.1.1).
 const DEFAULT_EXPIRES: u32 = 3600;
@@ -134,7 +134,7 @@ impl Registrar {
     /// Judges the credentials of any request of a phone: REGISTER by its To, all others by their From.
     pub fn authenticate(&mut self, now: Instant, flow: Flow, request: &Message, method: Method) -> Verdict {
         let claimed = if method == Method::Register { request.to() } else { request.from() };
-        self.auth.authenticate(now, flow, request, method, user_of(&claimed.uri))
+        self.auth.authenticate(now, flow, request, method, &user_of(&claimed.uri))
     }
 
     /// Where `extension` is reached; empty when it is not registered.
@@ -194,10 +194,9 @@ impl Registrar {
     }
 
     fn wish(&self, contact: &str, header: Option<u32>) -> Result<Wish, Refusal> {
-        let contact = name_addr(contact);
-        let scheme = contact.uri.split_once(':').map_or("", |(scheme, _)| scheme);
-        let sip = scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips");
-        if !sip || contact.uri.len() > MAX_URI || contact.uri.contains(['<', '>', '"', ' ']) {
+        let contact = uri::parse_name_addr(contact).ok_or(Refusal::Malformed)?;
+        let sip = Uri::parse(&contact.uri).is_some_and(|uri| uri.scheme != Scheme::Tel);
+        if !sip || contact.uri.len() > MAX_URI {
             return Err(Refusal::Malformed);
         }
         match contact.param("expires").and_then(|value| value.parse().ok()).or(header).unwrap_or(DEFAULT_EXPIRES) {
@@ -241,14 +240,15 @@ impl Registrar {
     }
 }
 
-/// The user part of a SIP URI, without password or parameters.
-fn user_of(uri: &str) -> &str {
-    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
-    let user = rest.split_once('@').map_or("", |(user, _)| user);
-    user.split([':', ';']).next().unwrap_or("")
+/// The user part of a SIP URI, empty where there is none.
+fn user_of(uri: &str) -> String {
+    Uri::parse(uri).map(|uri| uri.user_unescaped()).unwrap_or_default()
 }
 
 fn hostport(uri: &str) -> &str {
     let rest = uri.split_once('@').map_or(uri, |(_, rest)| rest);
     rest.split([';', '?']).next().unwrap_or("")
 }
+
+#[cfg(test)]
+mod tests;

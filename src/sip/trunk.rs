@@ -15,10 +15,9 @@ use crate::domain::now::Instant;
 use crate::domain::status::TrunkState;
 
 use super::api::Credentials;
-use super::auth::method_name;
 use super::digest::{self, Challenge};
-use super::identity::name_addr;
 use super::message::{Message, Method};
+use super::uri::parse_name_addr;
 
 /// Pauses after a failure, without end: the last one repeats. Each is shortened by up to a fifth, so that many trunks don't beat together.
 const BACK_OFF: [u64; 6] = [5, 10, 20, 40, 80, 120];
@@ -254,7 +253,7 @@ impl Trunk {
 
     /// Seconds granted: our Contact's `expires`, else the Expires header, else what was asked (10.2.4).
     fn granted(&self, response: &Message) -> u32 {
-        let contacts: Vec<_> = response.list("Contact").into_iter().map(name_addr).collect();
+        let contacts: Vec<_> = response.list("Contact").into_iter().filter_map(parse_name_addr).collect();
         let ours = contacts.iter().find(|c| same_address(&c.uri, &self.config.contact)).or(match contacts.as_slice() {
             // Rewritten by a NAT helper on the way: still the only one.
             [only] => Some(only),
@@ -335,7 +334,7 @@ impl Trunk {
         request.push("From", format!("<{}>;tag={}", self.config.address_of_record, self.tag));
         request.push("To", format!("<{}>", self.config.address_of_record));
         request.push("Call-ID", self.call_id.clone());
-        request.push("CSeq", format!("{} {}", self.cseq, method_name(method)));
+        request.push("CSeq", format!("{} {}", self.cseq, method.as_str()));
         request.push("Contact", format!("<{}>", self.config.contact));
         match waiting.what {
             What::Register => request.push("Expires", self.expires.to_string()),
@@ -348,7 +347,7 @@ impl Trunk {
             known.count += 1;
             let cnonce = format!("{:016x}", self.entropy.u64());
             let Credentials { username, password, .. } = credentials;
-            let value = digest::authorization(&known.challenge, username, password, method_name(method), &uri, &cnonce, known.count);
+            let value = digest::authorization(&known.challenge, username, password, method.as_str(), &uri, &cnonce, known.count);
             waiting.answered = (waiting.answers > 0).then(|| known.challenge.nonce.clone());
             request.push(if known.proxy { "Proxy-Authorization" } else { "Authorization" }, value);
         }
@@ -376,3 +375,6 @@ fn same_address(a: &str, b: &str) -> bool {
     let core = |uri: &str| uri.split([';', '?']).next().unwrap_or("").trim_end_matches(":5060").to_ascii_lowercase();
     core(a) == core(b)
 }
+
+#[cfg(test)]
+mod tests;
