@@ -25,8 +25,12 @@ const BATCH: usize = 64;
 pub const MAX_INBOX: usize = 65_536;
 /// A screen sees a change within that time; a thousand calls a second make no thousand snapshots.
 const STATUS_PAUSE: Duration = Duration::from_millis(50);
+/// After the last call, BYEs and un-REGISTERs may take that long to be answered.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A full relay queue is tried again after that time: it drains in less.
 const RELAY_PAUSE: Duration = Duration::from_millis(2);
+/// Records that may wait beyond the writer's own queue.
+const MAX_UNWRITTEN: usize = 65_536;
 /// Page commands whose answer is not there yet.
 const MAX_TICKETS: usize = 1024;
 
@@ -46,8 +50,10 @@ pub struct Signalling {
     pub streams: mpsc::Receiver<StreamEvent>,
     pub inbox: mpsc::Receiver<Inbox>,
     pub rtp: Arc<RtpIo>,
-    /// Gives a record to the writer; `false` when its queue is full.
-    pub record: Box<dyn Fn(Seq, Record) -> bool + Send>,
+    /// Gives a record to the writer; it comes back when the writer's queue is full.
+    pub record: Box<dyn Fn(Seq, Record) -> Result<(), Record> + Send>,
+    /// Records that the writer's queue had no room for, in order.
+    pub unwritten: std::collections::VecDeque<(Seq, Record)>,
     pub status: watch::Sender<Arc<LineStatus>>,
     pub tickets: Tickets,
     /// Commands that the relay's queue had no room for.
@@ -67,11 +73,13 @@ impl Signalling {
         let mut datagram = vec![0u8; 65_536];
         let mut published = Instant::ZERO;
         let mut dirty = true;
+        let mut idle_since: Option<Instant> = None;
         loop {
             self.drive_relay();
+            self.drive_writer();
             dirty |= self.exchange.take_dirty();
             let mut wake = self.exchange.poll_timeout();
-            if !self.relay_backlog.is_empty() {
+            if !self.relay_backlog.is_empty() || !self.unwritten.is_empty() {
                 wake = wake.min(clock::instant() + RELAY_PAUSE);
             }
             if dirty {
@@ -104,6 +112,11 @@ impl Signalling {
                 self.exchange.handle_timeout(now);
             }
             if !self.send_all() {
+                idle_since.get_or_insert(now.instant);
+                self.exchange.stop(now);
+                self.send_all();
+            }
+            if idle_since.is_some_and(|since| self.exchange.is_over() || now.instant.since(since) >= LAST_WORDS) {
                 break;
             }
         }
@@ -160,6 +173,19 @@ impl Signalling {
         }
     }
 
+    fn drive_writer(&mut self) {
+        while let Some((seq, record)) = self.unwritten.pop_front() {
+            if let Err(record) = (self.record)(seq, record) {
+                self.unwritten.push_front((seq, record));
+                break;
+            }
+        }
+        while self.unwritten.len() > MAX_UNWRITTEN {
+            tracing::error!("the writer takes no record any more: the oldest is lost");
+            self.unwritten.pop_front();
+        }
+    }
+
     /// The relay's queue is bounded; what does not fit waits here in order, for the relay drains its queue at each packet.
     fn drive_relay(&mut self) {
         while let Some(next) = self.relay_backlog.pop_front() {
@@ -186,9 +212,8 @@ impl Signalling {
                     self.drive_relay();
                 }
                 Output::Record(seq, record) => {
-                    if !(self.record)(seq, record) {
-                        tracing::error!(seq = seq.0, "the writer's queue is full: a record is lost");
-                    }
+                    self.unwritten.push_back((seq, record));
+                    self.drive_writer();
                 }
                 Output::Reply(ticket, result) => {
                     if let Some(answer) = self.tickets.waiting.remove(&ticket) {

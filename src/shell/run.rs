@@ -1,0 +1,291 @@
+//! `serve`: starts the threads in order, waits for signals, and lets everything end in order.
+//!
+//! Threads: one for signalling and rules, one for RTP, one that writes, tokio's for the page. Nothing here decides anything.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::dialplan::rules::Rules;
+use crate::domain::hours::Hours;
+use crate::domain::status::LineStatus;
+use crate::exchange::lines::{LineSettings, Lines};
+use crate::exchange::media_plan::Sounds;
+use crate::exchange::{Config as ExchangeConfig, Exchange, Parts};
+use crate::media::prompt::Prompts;
+use crate::media::relay;
+use crate::sip::api::Transport;
+use crate::sip::auth::PhoneAccount;
+use crate::sip::endpoint::{Config as EndpointConfig, Endpoint};
+use crate::sip::guard::{Guard, GuardConfig, PeerAddress};
+use crate::sip::registrar::{Registrar, RegistrarConfig};
+use crate::store::{self, StoreError};
+use crate::switchboard::input::Seq;
+use crate::switchboard::line::{Line, LineConfig, PhoneConfig};
+
+use super::clock::{self, System};
+use super::rtp_io::{self, PortRange, RtpIo};
+use super::signalling::{Inbox, MAX_INBOX, Signalling, Surroundings, Tickets};
+use super::sip_io::{MAX_STREAM_QUEUE, SipIo};
+
+/// After SIGTERM running calls may go on that long.
+const DRAIN: Duration = Duration::from_secs(30);
+/// After everything was told to end, the last BYE and un-REGISTER may take that long to be answered.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Threads of the page.
+const WEB_THREADS: usize = 2;
+
+/// Everything the service needs, each layer's own plain data; filled from the configuration by [`super::wiring`].
+pub struct Service {
+    pub listen: Vec<(Transport, SocketAddr)>,
+    pub advertise: Option<IpAddr>,
+    /// Networks that phones may come from.
+    pub phone_nets: Vec<PeerAddress>,
+    pub realm: String,
+    pub trunks: Vec<(LineSettings, usize)>,
+    pub phones: Vec<Phone>,
+    pub ring: Vec<crate::domain::call::Extension>,
+    pub ring_time: Duration,
+    pub hours: Hours,
+    pub rules: Rules,
+    pub per_hour: usize,
+    pub ports: PortRange,
+    pub hold_music: Option<PathBuf>,
+    pub prompts: Option<PathBuf>,
+    pub silence_seconds: u32,
+    pub limits: Limits,
+    pub state: PathBuf,
+    pub web_listen: Vec<SocketAddr>,
+    pub web_hosts: Vec<String>,
+}
+
+pub struct Phone {
+    pub extension: crate::domain::call::Extension,
+    pub owner: String,
+    pub password: String,
+    pub calls: usize,
+}
+
+pub struct Limits {
+    pub calls_per_second: u32,
+    pub requests_per_second: u32,
+    pub pending: usize,
+    pub transactions: usize,
+}
+
+/// Why the service did not start, or did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("L'adresse {0} ne peut pas être ouverte ({1}). Est-elle prise par un autre programme ?")]
+    Bind(String, std::io::Error),
+    #[error("Les ports du son ne peuvent pas être ouverts : {0}")]
+    Rtp(std::io::Error),
+    #[error("Le service ne peut pas démarrer : {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Runs until SIGTERM or SIGINT and the end of the drain.
+pub fn serve(service: Service) -> Result<(), RunError> {
+    let now = clock::now();
+    let opened = store::open(&service.state, now.wall)?;
+    let first_call = opened.greatest.0 + 1;
+    let readers = opened.readers();
+    if opened.torn > 0 {
+        tracing::warn!(lines = opened.torn, "lines of the journal were torn and could not be read");
+    }
+    let (inbox, inbox_end) = mpsc::channel(MAX_INBOX);
+    let recorded = inbox.clone();
+    let done = Box::new(move |seq| {
+        // when it is full the 200 ms of RULES 2.1 stand in
+        let _ = recorded.try_send(Inbox::Recorded(Seq(seq)));
+    });
+    let (writer, writer_thread) = opened.start(Box::new(clock::now), done)?;
+    let rtp = Arc::new(start_rtp(&service, inbox.clone())?);
+    let (status, status_end) = watch::channel(Arc::new(LineStatus::default()));
+    let targets = service.trunks.iter().map(|(t, _)| (t.target.clone(), t.transport)).collect();
+    let web = super::web::Web {
+        listen: service.web_listen.clone(),
+        hosts: service.web_hosts.clone(),
+        state: service.state.clone(),
+        readers,
+        writer: writer.clone(),
+        status: status_end,
+        inbox: inbox.clone(),
+        targets,
+        configured: !service.trunks.is_empty() && !service.phones.is_empty(),
+    };
+    let record_writer = writer.clone();
+    let (ready, ready_end) = oneshot::channel();
+    let signalling_rtp = rtp.clone();
+    let signalling = std::thread::Builder::new().name("signalling".to_owned()).spawn(move || {
+        let record = Box::new(move |seq: Seq, record| record_writer.record(seq.0, record).map_err(|(_, record)| record));
+        signalling_thread(service, first_call, inbox_end, signalling_rtp, record, status, ready)
+    })?;
+    let result = match ready_end.blocking_recv() {
+        Ok(Ok(())) => web_thread(web, inbox, &signalling),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(RunError::Io(std::io::Error::other("the signalling thread ended"))),
+    };
+    if signalling.join().is_err() {
+        tracing::error!("the signalling thread ended by a panic");
+    }
+    writer_thread.stop();
+    drop(rtp);
+    result
+}
+
+fn start_rtp(service: &Service, inbox: mpsc::Sender<Inbox>) -> Result<RtpIo, RunError> {
+    let address = service.listen.first().map_or(IpAddr::from([0, 0, 0, 0]), |(_, a)| a.ip());
+    let config = rtp_io::Config { address, ports: service.ports, relay: relay::Config { silence_seconds: service.silence_seconds } };
+    let reports = Box::new(move |report| {
+        // a report lost in a flood is a tone or a second of silence unseen, never a call
+        let _ = inbox.try_send(Inbox::Media(report));
+    });
+    RtpIo::start(config, Arc::new(clock::instant), || Box::new(System::default()), reports).map_err(RunError::Rtp)
+}
+
+type Recorder = Box<dyn Fn(Seq, crate::domain::call::Record) -> Result<(), crate::domain::call::Record> + Send>;
+
+fn signalling_thread(
+    service: Service,
+    first_call: i64,
+    inbox: mpsc::Receiver<Inbox>,
+    rtp: Arc<RtpIo>,
+    record: Recorder,
+    status: watch::Sender<Arc<LineStatus>>,
+    ready: oneshot::Sender<Result<(), RunError>>,
+) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = ready.send(Err(error.into()));
+            return;
+        }
+    };
+    tokio::task::LocalSet::new().block_on(&runtime, async move {
+        let (events, streams) = mpsc::channel(MAX_STREAM_QUEUE);
+        let sip = match SipIo::bind(&service.listen, service.advertise, events) {
+            Ok(sip) => sip,
+            Err(error) => {
+                let places: Vec<String> = service.listen.iter().map(|(_, a)| a.to_string()).collect();
+                let _ = ready.send(Err(RunError::Bind(places.join(", "), error)));
+                return;
+            }
+        };
+        let exchange = build(service, first_call, rtp.clone());
+        let _ = ready.send(Ok(()));
+        Signalling { exchange, sip, streams, inbox, rtp, record, status, tickets: Tickets::default(), relay_backlog: Default::default(), unwritten: Default::default() }
+            .run()
+            .await;
+    });
+}
+
+fn build(service: Service, first_call: i64, rtp: Arc<RtpIo>) -> Exchange {
+    let now = clock::now();
+    let first = |wanted: Transport| service.listen.iter().find(|(t, _)| *t == wanted).map(|(_, a)| *a);
+    let outside = Surroundings { rtp, udp: first(Transport::Udp), tcp: first(Transport::Tcp), advertise: service.advertise };
+    let limits = &service.limits;
+    let guard = Guard::new(GuardConfig {
+        phones: service.phone_nets,
+        trunks: service.trunks.len(),
+        requests_per_second: limits.requests_per_second,
+        calls_per_second: limits.calls_per_second,
+    });
+    let endpoint = Endpoint::new(EndpointConfig { transactions: limits.transactions, pending: limits.pending, ..EndpointConfig::default() }, Box::new(System::default()));
+    let accounts = service.phones.iter().map(|p| PhoneAccount { extension: p.extension.clone(), password: p.password.clone() }).collect();
+    let registrar = Registrar::new(RegistrarConfig::new(service.realm, accounts), &mut System::default());
+    let line = Line::new(
+        LineConfig {
+            phones: service.phones.iter().map(|p| PhoneConfig { extension: p.extension.clone(), owner: p.owner.clone(), calls: p.calls }).collect(),
+            ring: service.ring,
+            ring_time: service.ring_time,
+            channels: service.trunks.iter().map(|(_, channels)| *channels).collect(),
+            per_hour: service.per_hour,
+            silence: Duration::from_secs(u64::from(service.silence_seconds)),
+            router: Box::new(service.rules),
+        },
+        first_call,
+    );
+    let mut lines = Lines::default();
+    for (settings, _) in service.trunks {
+        lines.add(settings);
+    }
+    let parts = Parts {
+        config: ExchangeConfig { hours: service.hours, silence_seconds: service.silence_seconds },
+        endpoint,
+        guard,
+        registrar,
+        lines,
+        line,
+        sounds: sounds(service.prompts, service.hold_music),
+        outside: Box::new(outside),
+        entropy: Box::new(System::default()),
+        new_entropy: Box::new(|| Box::new(System::default())),
+    };
+    Exchange::new(now, parts)
+}
+
+/// The built-in prompts, the agency's own over them. A file that cannot be read is said and the built-in one serves.
+fn sounds(folder: Option<PathBuf>, hold_music: Option<PathBuf>) -> Sounds {
+    let (prompts, wrong) = match &folder {
+        Some(folder) => Prompts::with_folder(folder),
+        None => Prompts::built_in(),
+    };
+    for (name, error) in wrong {
+        tracing::warn!(name, %error, "a prompt cannot be read");
+    }
+    let music = hold_music.and_then(|path| match crate::media::prompt::read(&path) {
+        Ok(samples) => Some(samples),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "the hold music cannot be read: the built-in one serves");
+            None
+        }
+    });
+    Sounds::new(prompts, music)
+}
+
+/// The page, the resolver, the control socket and the signals, until all is over.
+fn web_thread(web: super::web::Web, inbox: mpsc::Sender<Inbox>, signalling: &std::thread::JoinHandle<()>) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WEB_THREADS).enable_all().build()?;
+    let result = runtime.block_on(async {
+        web.start().await?;
+        // a missing supervisor is no error
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        signals(inbox, signalling).await
+    });
+    runtime.shutdown_timeout(LAST_WORDS);
+    result
+}
+
+async fn signals(inbox: mpsc::Sender<Inbox>, signalling: &std::thread::JoinHandle<()>) -> Result<(), RunError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = ended(signalling) => return Ok(()),
+    }
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    let _ = inbox.send(Inbox::Drain).await;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = tokio::time::sleep(DRAIN) => {}
+        () = ended(signalling) => return Ok(()),
+    }
+    let _ = inbox.send(Inbox::Stop).await;
+    let _ = tokio::time::timeout(LAST_WORDS * 2, ended(signalling)).await;
+    Ok(())
+}
+
+/// Until the signalling thread is over.
+async fn ended(signalling: &std::thread::JoinHandle<()>) {
+    while !signalling.is_finished() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
