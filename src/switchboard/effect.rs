@@ -2,7 +2,6 @@
 
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{Extension, LegId, Record};
-use crate::domain::status::LineStatus;
 
 use super::input::{Seq, Ticket};
 
@@ -10,8 +9,8 @@ use super::input::{Seq, Ticket};
 pub enum Effect {
     /// Ring a phone on a new leg. `number` and `name` are for its display.
     RingPhone { leg: LegId, extension: Extension, number: String, name: String },
-    /// Call out through the trunk on a new leg; only our own number is presented.
-    CallOut { leg: LegId, permit: OutboundPermit },
+    /// Call out through that trunk on a new leg; only our own number is presented.
+    CallOut { leg: LegId, trunk: usize, permit: OutboundPermit },
     /// Tell a caller (trunk or phone) that the other side rings (180).
     Ringing(LegId),
     /// Give a caller sound before the answer (183 with SDP): what follows in `Join` or `Play` is heard.
@@ -32,10 +31,10 @@ pub enum Effect {
     Overlay(LegId, Option<Sound>),
     /// Accept (202) and carry out, or refuse, a transfer that `Input::Transfers` asked for.
     Transfer { leg: LegId, accepted: bool },
+    /// How an accepted transfer ended, for the phone that asked and is still there.
+    TransferResult { leg: LegId, status: u16 },
     /// Write; `Input::Recorded(seq)` comes back.
     Record(Seq, Record),
-    /// The line looks different now.
-    Status(Box<LineStatus>),
     Reply(Ticket, Result<(), Refusal>),
     /// Nothing runs any more after a `Drain` or `Stop`.
     Idle,

@@ -1,8 +1,9 @@
 //! All that can happen to the line.
 
+use std::net::IpAddr;
+
 use crate::domain::call::{CallId, Extension, LegId};
 use crate::domain::identity::Caller;
-use crate::domain::outcome::Reason;
 use crate::domain::text::ScreenText;
 
 /// A ticket of the page or of a command line: the answer goes back to whoever holds it.
@@ -31,12 +32,22 @@ pub enum Input {
     Gone { leg: LegId, why: Gone },
     /// The phone's own hold button (RULES 4).
     Held { leg: LegId, on: bool },
+    /// A phone sent no sound for `media.silence_seconds`, is not on hold and did not answer the probe, or said that it knows no such call (row 19).
+    PhoneSilent { leg: LegId },
+    /// Sound, or an answer to a later probe, from such a phone.
+    PhoneSpeaks { leg: LegId },
+    /// A sound that is played once is over.
+    Played { leg: LegId },
     /// An authenticated phone asks to transfer the party of its call (REFER). `digits` as in `Dials`.
     Transfers { leg: LegId, digits: String },
     /// The write of that record is on disk, or its time is over (the shell's 200 ms, journal included).
     Recorded(Seq),
     /// A phone registered or its registration ended.
     Phone { extension: Extension, registered: bool },
+    /// A phone wishes not to be disturbed, or does again (`*92`).
+    DoNotDisturb { extension: Extension, on: bool },
+    /// A call came from an address that is no trunk's; it got no reply (RULES 2.7).
+    UnknownSource { address: IpAddr },
     /// `true` when the trunk can take calls.
     Trunk { trunk: usize, usable: bool },
     /// The opening hours say so now (`[hours]`, evaluated by the shell at each change and once at start).
@@ -49,7 +60,8 @@ pub enum Input {
     Stop,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// In this order: a later one says more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Progress {
     /// A reply, not ringing yet.
     Alive,
@@ -88,6 +100,3 @@ pub enum Gone {
 pub enum Command {
     HangUp(CallId),
 }
-
-/// What the switchboard says of a finished attempt, for `Effect::Tell`.
-pub type Missed = Reason;
