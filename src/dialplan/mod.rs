@@ -1,3 +1,11 @@
 //! What dialled digits mean.
+//!
+//! [`route`] reads them and alone makes permits, [`permit`] is the right to call out, [`rules`] the agency's settings, [`numbering`] the French plan.
 
+pub mod numbering;
+pub mod permit;
 pub mod route;
+pub mod rules;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,321 @@
+//! What kind of number a number is (RULES 7), read from `numbering.fr.toml`. Decides nothing: bars and permits are `route`'s.
+
+use serde::Deserialize;
+
+use crate::domain::number::E164;
+
+/// Never absent, whatever the file says: 15 17 18 112 114 115 116xyz 119 191 196 197 (Arcep, list of emergency numbers).
+pub const EMERGENCY: [&str; 13] = ["15", "17", "18", "112", "114", "115", "116000", "116111", "116117", "119", "191", "196", "197"];
+/// The file that is built in.
+pub const BUILT_IN: &str = include_str!("../../dialplan/numbering.fr.toml");
+/// A French number as it is dialled within France.
+pub const NATIONAL_DIGITS: usize = 10;
+/// Short numbers and emergency numbers have at most six digits.
+const SHORT_DIGITS: usize = 6;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    Emergency,
+    ShortFree,
+    ShortPremium,
+    /// 118xyz.
+    Directory,
+    TollFree,
+    /// 0806–0809, 081, 082: paid service, never barred.
+    Special,
+    /// 089.
+    Premium,
+    Geographic,
+    Mobile,
+    Voip,
+    /// Overseas departments, dialled nationally.
+    Overseas,
+    Foreign,
+    /// +882, +883.
+    Satellite,
+}
+
+impl Class {
+    /// The word of the API (`class`).
+    pub fn word(self) -> &'static str {
+        match self {
+            Class::Emergency => "emergency",
+            Class::ShortFree => "short_free",
+            Class::ShortPremium => "short_premium",
+            Class::Directory => "directory",
+            Class::TollFree => "toll_free",
+            Class::Special => "special",
+            Class::Premium => "premium",
+            Class::Geographic => "geographic",
+            Class::Mobile => "mobile",
+            Class::Voip => "voip",
+            Class::Overseas => "overseas",
+            Class::Foreign => "foreign",
+            Class::Satellite => "satellite",
+        }
+    }
+
+    /// As a person reads it.
+    pub fn french(self) -> &'static str {
+        match self {
+            Class::Emergency => "numéro d'urgence",
+            Class::ShortFree => "numéro court gratuit ou au prix d'un appel",
+            Class::ShortPremium => "numéro court qui peut être surtaxé",
+            Class::Directory => "renseignements (118), surtaxé",
+            Class::TollFree => "numéro vert",
+            Class::Special => "numéro de service (080, 081, 082)",
+            Class::Premium => "numéro surtaxé (089)",
+            Class::Geographic => "numéro fixe",
+            Class::Mobile => "numéro mobile",
+            Class::Voip => "numéro en 09",
+            Class::Overseas => "numéro d'outre-mer",
+            Class::Foreign => "numéro étranger",
+            Class::Satellite => "réseau international par satellite (882, 883)",
+        }
+    }
+}
+
+/// What an outside number is to the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Called {
+    Number(E164),
+    /// A short or emergency number, only meaningful as it stands.
+    Short(String),
+}
+
+/// The numbering plan. [`Numbering::default`] is the one built in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbering {
+    emergency: Vec<String>,
+    short: Vec<(Block, Class)>,
+    /// Longest prefix first.
+    national: Vec<(String, Class)>,
+    satellite: Vec<String>,
+}
+
+/// Whole numbers of the same length, both ends included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Block {
+    first: String,
+    last: String,
+}
+
+impl Block {
+    fn read(text: &str) -> Option<Block> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let good = all_digits(first) && all_digits(last) && first.len() == last.len() && first <= last && first.len() <= SHORT_DIGITS;
+        good.then(|| Block { first: first.to_owned(), last: last.to_owned() })
+    }
+
+    fn contains(&self, number: &str) -> bool {
+        number.len() == self.first.len() && (self.first.as_str()..=self.last.as_str()).contains(&number)
+    }
+}
+
+/// Why a numbering file was refused, and where (bytes of the file) when that is known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct NumberingError {
+    pub what: String,
+    pub at: Option<std::ops::Range<usize>>,
+}
+
+type Words = Vec<toml::Spanned<String>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    emergency: Words,
+    short: ShortTable,
+    national: NationalTable,
+    international: InternationalTable,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShortTable {
+    free: Words,
+    premium: Words,
+    directory: Words,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NationalTable {
+    geographic: Words,
+    mobile: Words,
+    voip: Words,
+    toll_free: Words,
+    special: Words,
+    premium: Words,
+    overseas: Words,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InternationalTable {
+    satellite: Words,
+}
+
+impl Numbering {
+    /// Reads a file of the form of `dialplan/numbering.fr.toml`.
+    ///
+    /// # Errors
+    /// The first thing that cannot be read.
+    pub fn parse(text: &str) -> Result<Numbering, NumberingError> {
+        let file: File = toml::from_str(text).map_err(|e| NumberingError { what: e.message().to_owned(), at: e.span() })?;
+        let mut emergency: Vec<String> = EMERGENCY.iter().map(|&n| n.to_owned()).collect();
+        for number in digits(file.emergency, SHORT_DIGITS)? {
+            if !emergency.contains(&number) {
+                emergency.push(number);
+            }
+        }
+        // Free blocks stand before the premium range that surrounds them.
+        let mut short = Vec::new();
+        for (words, class) in [(file.short.free, Class::ShortFree), (file.short.directory, Class::Directory), (file.short.premium, Class::ShortPremium)] {
+            for word in words {
+                let block = Block::read(word.get_ref()).ok_or_else(|| bad(&word, "une tranche comme \"3000-3007\""))?;
+                short.push((block, class));
+            }
+        }
+        let mut national = Vec::new();
+        let n = file.national;
+        for (words, class) in [
+            (n.geographic, Class::Geographic),
+            (n.mobile, Class::Mobile),
+            (n.voip, Class::Voip),
+            (n.toll_free, Class::TollFree),
+            (n.special, Class::Special),
+            (n.premium, Class::Premium),
+            (n.overseas, Class::Overseas),
+        ] {
+            national.extend(digits(words, NATIONAL_DIGITS)?.into_iter().map(|prefix| (prefix, class)));
+        }
+        national.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        Ok(Numbering { emergency, short, national, satellite: digits(file.international.satellite, NATIONAL_DIGITS)? })
+    }
+
+    pub fn is_emergency(&self, number: &str) -> bool {
+        self.emergency.iter().any(|n| n == number)
+    }
+
+    /// A short number, or ten digits that begin by 0 and a known prefix: whole, as it stands.
+    pub fn national(&self, number: &str) -> Option<(Called, Class)> {
+        if !all_digits(number) {
+            return None;
+        }
+        if self.is_emergency(number) {
+            return Some((Called::Short(number.to_owned()), Class::Emergency));
+        }
+        if let Some((_, class)) = self.short.iter().find(|(block, _)| block.contains(number)) {
+            return Some((Called::Short(number.to_owned()), *class));
+        }
+        // Machines have fourteen digits (0700…); the number's own reader knows the lengths.
+        if number.len() < NATIONAL_DIGITS || number.starts_with("00") || !number.starts_with('0') {
+            return None;
+        }
+        let class = self.class_of_national(number)?;
+        let e164 = E164::parse_national_or_international(number).ok()?;
+        Some((Called::Number(e164), class))
+    }
+
+    /// A number with `+` or `00`, French ones included.
+    pub fn international(&self, number: &str) -> Option<(Called, Class)> {
+        let digits = number.strip_prefix('+').or_else(|| number.strip_prefix("00"))?;
+        // A French number never has its 0 after the country code; the reader of forms is milder than a dial plan may be.
+        if !all_digits(digits) || digits.starts_with('0') || digits.starts_with("330") {
+            return None;
+        }
+        let e164 = E164::parse_national_or_international(&format!("+{digits}")).ok()?;
+        let class = self.class_of(&e164)?;
+        Some((Called::Number(e164), class))
+    }
+
+    /// The class of a number that is in E.164 already; `None` for a French one that no prefix knows.
+    pub fn class_of(&self, number: &E164) -> Option<Class> {
+        match number.national() {
+            Some(national) => self.class_of_national(&national),
+            None if self.satellite.iter().any(|code| number.as_str().trim_start_matches('+').starts_with(code.as_str())) => Some(Class::Satellite),
+            None => Some(Class::Foreign),
+        }
+    }
+
+    fn class_of_national(&self, number: &str) -> Option<Class> {
+        self.national.iter().find(|(prefix, _)| number.starts_with(prefix.as_str())).map(|(_, class)| *class)
+    }
+}
+
+impl Default for Numbering {
+    /// The built-in plan. An unreadable one would leave the emergency numbers alone reachable; a test holds it readable.
+    fn default() -> Numbering {
+        Numbering::parse(BUILT_IN).unwrap_or_else(|_| Numbering {
+            emergency: EMERGENCY.iter().map(|&n| n.to_owned()).collect(),
+            short: Vec::new(),
+            national: Vec::new(),
+            satellite: Vec::new(),
+        })
+    }
+}
+
+fn all_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn digits(words: Words, longest: usize) -> Result<Vec<String>, NumberingError> {
+    words.into_iter().map(|w| if all_digits(w.get_ref()) && w.get_ref().len() <= longest { Ok(w.into_inner()) } else { Err(bad(&w, "des chiffres seulement")) }).collect()
+}
+
+fn bad(word: &toml::Spanned<String>, expected: &str) -> NumberingError {
+    NumberingError { what: format!("« {} » illisible, attendu : {expected}", word.get_ref()), at: Some(word.span()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_plan_is_readable_and_knows_each_class() {
+        let plan = Numbering::parse(BUILT_IN).unwrap();
+        for (number, class) in [
+            ("15", Class::Emergency), ("116117", Class::Emergency), ("116006", Class::ShortFree), ("3006", Class::ShortFree), ("3008", Class::ShortPremium),
+            ("3169", Class::ShortFree), ("3170", Class::ShortPremium), ("3180", Class::ShortFree), ("3200", Class::ShortPremium), ("3949", Class::ShortPremium),
+            ("1023", Class::ShortFree), ("118218", Class::Directory), ("0800000001", Class::TollFree), ("0806000001", Class::Special), ("0820000001", Class::Special),
+            ("0899000001", Class::Premium), ("0199000001", Class::Geographic), ("0536490001", Class::Geographic), ("0639980001", Class::Mobile),
+            ("0980980911", Class::Voip), ("0692000001", Class::Overseas), ("0590000001", Class::Overseas),
+        ] {
+            assert_eq!(plan.national(number).map(|(_, c)| c), Some(class), "{number}");
+        }
+        for (number, class) in [
+            ("+442079460000", Class::Foreign), ("00376123456", Class::Foreign), ("0088213000001", Class::Satellite), ("+88312345678", Class::Satellite),
+            ("+33899000001", Class::Premium), ("0033639980001", Class::Mobile), ("+262692000001", Class::Overseas), ("+33692000001", Class::Overseas),
+        ] {
+            assert_eq!(plan.international(number).map(|(_, c)| c), Some(class), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_has_no_class() {
+        let plan = Numbering::default();
+        for number in ["", "1", "12", "61", "999", "06", "063998000", "06399800011", "0830000001", "0088213000001", "639980001", "+33639980001", "2000", "4000", "118", "11821", "011821800a"] {
+            assert_eq!(plan.national(number), None, "{number}");
+        }
+        for number in ["", "+", "00", "+33", "+3315", "+33112", "+330639980001", "+0639980001", "000442079460000", "+44", "+4420794600001234", "0639980001", "+33+639980001"] {
+            assert_eq!(plan.international(number), None, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_file_can_add_an_emergency_number_but_take_none_away() {
+        let plan = Numbering::parse(&BUILT_IN.replace("emergency = [", "emergency = [\"113\"] # [")).unwrap();
+        assert!(EMERGENCY.iter().all(|n| plan.is_emergency(n)) && plan.is_emergency("113"));
+    }
+
+    #[test]
+    fn a_bad_file_is_refused_at_its_place() {
+        for (from, to) in [("\"3000-3007\"", "\"3007-3000\""), ("\"089\"", "\"08x\""), ("voip =", "voix =")] {
+            let error = Numbering::parse(&BUILT_IN.replace(from, to)).unwrap_err();
+            assert!(error.at.is_some(), "{error}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The right to send one call to a trunk. Made by the grammar of `route` alone, so its maker is visible to this layer only.
+
+use crate::domain::call::Extension;
+use crate::domain::identity::Caller;
+use crate::domain::text::ScreenText;
+
+use super::numbering::{Called, Class};
+
+/// How a trunk wants numbers written (`trunk.number_format`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NumberFormat {
+    /// `0639980001`, foreign numbers with 00.
+    #[default]
+    National,
+    /// `+33639980001`.
+    E164,
+    /// `0033639980001`.
+    DoubleZero,
+}
+
+/// The right to send one call to the trunk. Made only by the grammar of [`super::route`], from an authenticated phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboundPermit {
+    from: Extension,
+    called: Called,
+    class: Class,
+    keypad_open: bool,
+}
+
+impl OutboundPermit {
+    pub(super) fn new(from: Extension, called: Called, class: Class, keypad_open: bool) -> OutboundPermit {
+        OutboundPermit { from, called, class, keypad_open }
+    }
+
+    /// The user part of the request to a trunk. Short and emergency numbers are never reformatted; `outside_prefix` is what an upstream PBX
+    /// wants before any outside number. A plus sign can only stand first, so behind a prefix it is written 00.
+    pub fn number_on_wire(&self, format: NumberFormat, outside_prefix: &str) -> String {
+        let number = match &self.called {
+            Called::Short(digits) => return format!("{outside_prefix}{digits}"),
+            Called::Number(number) => number,
+        };
+        let double_zero = || format!("00{}", number.as_str().trim_start_matches('+'));
+        let written = match format {
+            NumberFormat::National => number.national().unwrap_or_else(double_zero),
+            NumberFormat::E164 if outside_prefix.is_empty() => number.as_str().to_owned(),
+            NumberFormat::E164 | NumberFormat::DoubleZero => double_zero(),
+        };
+        format!("{outside_prefix}{written}")
+    }
+
+    /// Who is called, as records and screens hold it. A short number stands as dialled.
+    pub fn called(&self) -> Caller {
+        match &self.called {
+            Called::Number(number) => Caller::Known(number.clone()),
+            Called::Short(digits) => Caller::Unreadable(ScreenText::clean(digits)),
+        }
+    }
+
+    /// E.164, or the short number as it stands (`number` of the API).
+    pub fn number(&self) -> &str {
+        match &self.called {
+            Called::Number(number) => number.as_str(),
+            Called::Short(digits) => digits,
+        }
+    }
+
+    /// `06 39 98 00 01`, or the short number.
+    pub fn display(&self) -> String {
+        match &self.called {
+            Called::Number(number) => number.display(),
+            Called::Short(digits) => digits.clone(),
+        }
+    }
+
+    /// Never barred, counted, masked or made a callback (RULES 7.1).
+    pub fn is_emergency(&self) -> bool {
+        self.class == Class::Emergency
+    }
+
+    /// The keypad code was dialled before the number: keys go to the far end from the answer on (RULES 7.5).
+    pub fn keypad_open(&self) -> bool {
+        self.keypad_open
+    }
+
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The authenticated phone it was made for.
+    pub fn from(&self) -> &Extension {
+        &self.from
+    }
+}

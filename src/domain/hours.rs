@@ -1,0 +1,326 @@
+//! Opening hours, French public holidays and local time (RULES 6). Reads no clock.
+//!
+//! A local time that does not exist (spring) is the first that does; an ambiguous one (autumn) is its first occurrence.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+
+/// Minutes of a day; a range may end there ("24:00").
+const DAY_MINUTES: u16 = 24 * 60;
+/// How far ahead a change of state is looked for: more than a year of closed days ends the search.
+const HORIZON_DAYS: u64 = 400;
+
+/// A range of one day, `from` included, `to` excluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Range {
+    /// Minutes since midnight, local time.
+    from: u16,
+    to: u16,
+}
+
+impl Range {
+    /// Reads `09:00-12:30`; the end may be `24:00`.
+    pub fn parse(text: &str) -> Option<Range> {
+        let (from, to) = text.split_once('-')?;
+        let (from, to) = (minutes(from)?, minutes(to)?);
+        (from < to).then_some(Range { from, to })
+    }
+
+    /// True when `self` ends before or when `next` begins.
+    pub fn before(&self, next: &Range) -> bool {
+        self.to <= next.from
+    }
+}
+
+fn minutes(text: &str) -> Option<u16> {
+    let (hour, minute) = text.trim().split_once(':')?;
+    let two = |t: &str| (t.len() == 2 && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<u16>().ok()).flatten();
+    let (hour, minute) = (two(hour)?, two(minute)?);
+    let total = hour * 60 + minute;
+    (minute < 60 && total <= DAY_MINUTES).then_some(total)
+}
+
+/// Which public holidays close the agency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Holidays {
+    #[default]
+    France,
+    /// Moselle, Bas-Rhin, Haut-Rhin: Good Friday and 26 December too.
+    Moselle,
+    None,
+}
+
+/// When the agency is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hours {
+    pub timezone: Tz,
+    /// Monday first; ranges in order, without overlap.
+    pub week: [Vec<Range>; 7],
+    pub closed: BTreeSet<NaiveDate>,
+    pub holidays: Holidays,
+}
+
+impl Hours {
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        self.around(now, 1).any(|(from, to)| from <= now && now < to)
+    }
+
+    /// The next moment at which `is_open` changes, if it does within a year.
+    pub fn next_change(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let open = self.is_open(now);
+        self.around(now, HORIZON_DAYS).flat_map(|(from, to)| [from, to]).find(|&at| at > now && self.is_open(at) != open)
+    }
+
+    /// The start of the first range after `now`: the next half-day.
+    pub fn next_start(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.around(now, HORIZON_DAYS).find(|&(from, to)| from > now && from < to).map(|(from, _)| from)
+    }
+
+    /// `now` when open, else the next opening.
+    pub fn opening_from(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if self.is_open(now) { Some(now) } else { self.next_change(now) }
+    }
+
+    /// The moment at which the agency will have been open for `wanted` since `now`.
+    pub fn after_open_time(&self, now: DateTime<Utc>, wanted: Duration) -> Option<DateTime<Utc>> {
+        let mut left = TimeDelta::from_std(wanted).ok()?;
+        for (from, to) in self.around(now, HORIZON_DAYS) {
+            let from = from.max(now);
+            let long = to - from;
+            if long > TimeDelta::zero() {
+                if left <= long {
+                    return from.checked_add_signed(left);
+                }
+                left -= long;
+            }
+        }
+        None
+    }
+
+    /// The opening ranges of the days around `now`, from yesterday on, in order.
+    fn around(&self, now: DateTime<Utc>, days: u64) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
+        let today = now.with_timezone(&self.timezone).date_naive();
+        let first = today.checked_sub_days(Days::new(1)).unwrap_or(today);
+        (0..=days + 1).filter_map(move |n| first.checked_add_days(Days::new(n))).flat_map(move |day| self.ranges(day))
+    }
+
+    /// The opening ranges of one local day.
+    fn ranges(&self, day: NaiveDate) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
+        let week = usize::try_from(day.weekday().num_days_from_monday()).unwrap_or_default();
+        let ranges = if self.is_closed_day(day) { &[][..] } else { self.week.get(week).map_or(&[][..], Vec::as_slice) };
+        ranges.iter().map(move |range| (at_minute(self.timezone, day, range.from), at_minute(self.timezone, day, range.to)))
+    }
+
+    /// A date of `closed`, or a public holiday.
+    pub fn is_closed_day(&self, day: NaiveDate) -> bool {
+        self.closed.contains(&day) || is_holiday(day, self.holidays)
+    }
+}
+
+fn at_minute(timezone: Tz, day: NaiveDate, minute: u16) -> DateTime<Utc> {
+    resolve(timezone, day.and_time(NaiveTime::MIN) + TimeDelta::minutes(i64::from(minute)))
+}
+
+/// The moment of a local time: the first of two, or the first that exists after a gap.
+pub fn resolve(timezone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
+    // No zone ever jumped by more than a day.
+    for skipped in 0..=i64::from(DAY_MINUTES) {
+        let Some(local) = local.checked_add_signed(TimeDelta::minutes(skipped)) else { break };
+        // Behind a gap the first moment that exists is a whole minute.
+        let local = if skipped == 0 { local } else { local - TimeDelta::nanoseconds(local.and_utc().timestamp_subsec_nanos().into()) - seconds(local) };
+        match timezone.from_local_datetime(&local) {
+            LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => return at.to_utc(),
+            LocalResult::None => {}
+        }
+    }
+    local.and_utc()
+}
+
+fn seconds(local: NaiveDateTime) -> TimeDelta {
+    TimeDelta::seconds(local.and_utc().timestamp().rem_euclid(60))
+}
+
+/// A public holiday of France (Code du travail, L3133-1), or of its eastern departments (L3134-13).
+pub fn is_holiday(day: NaiveDate, which: Holidays) -> bool {
+    let (month, date) = (day.month(), day.day());
+    let fixed = matches!((month, date), (1, 1) | (5, 1) | (5, 8) | (7, 14) | (8, 15) | (11, 1) | (11, 11) | (12, 25));
+    // Easter Monday, Ascension, Whit Monday.
+    let moving = days_after_easter(day).is_some_and(|n| matches!(n, 1 | 39 | 50));
+    match which {
+        Holidays::None => false,
+        Holidays::France => fixed || moving,
+        Holidays::Moselle => fixed || moving || (month, date) == (12, 26) || days_after_easter(day) == Some(-2),
+    }
+}
+
+fn days_after_easter(day: NaiveDate) -> Option<i64> {
+    Some((day - easter(day.year())?).num_days())
+}
+
+/// Easter Sunday of the Gregorian calendar: golden number, century corrections, epact, then the Sunday after that full moon.
+pub fn easter(year: i32) -> Option<NaiveDate> {
+    let golden = year.rem_euclid(19);
+    let century = year.div_euclid(100);
+    let solar = century - century / 4;
+    let lunar = (8 * century + 13) / 25;
+    let mut epact = (19 * golden + solar - lunar + 15).rem_euclid(30);
+    // The two exceptions that keep full moons apart within a cycle.
+    if epact == 29 || (epact == 28 && golden > 10) {
+        epact -= 1;
+    }
+    let full_moon = NaiveDate::from_ymd_opt(year, 3, 21)?.checked_add_days(Days::new(u64::try_from(epact).ok()?))?;
+    let to_sunday = 7 - u64::from(full_moon.weekday().num_days_from_sunday());
+    full_moon.checked_add_days(Days::new(to_sunday))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::Timelike;
+    use proptest::prelude::*;
+
+    fn agency(holidays: Holidays) -> Hours {
+        let day = || ["09:00-12:30", "14:00-18:00"].map(|r| Range::parse(r).unwrap()).to_vec();
+        let week = [day(), day(), day(), day(), day(), vec![Range::parse("09:00-12:00").unwrap()], Vec::new()];
+        Hours { timezone: chrono_tz::Europe::Paris, week, closed: BTreeSet::from([date("2026-12-24")]), holidays }
+    }
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn paris(text: &str) -> DateTime<Utc> {
+        resolve(chrono_tz::Europe::Paris, NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap())
+    }
+
+    #[test]
+    fn ranges_are_read_strictly() {
+        assert_eq!(Range::parse("09:00-12:30"), Some(Range { from: 540, to: 750 }));
+        assert_eq!(Range::parse("00:00-24:00"), Some(Range { from: 0, to: 1440 }));
+        for bad in ["9h-12h", "9:00-12:00", "09:00", "12:30-09:00", "09:00-09:00", "09:60-10:00", "23:00-24:01", "+9:00-12:00", "", "-"] {
+            assert_eq!(Range::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn easter_and_the_days_that_follow_it() {
+        for day in ["2024-03-31", "2025-04-20", "2026-04-05", "2027-03-28", "2028-04-16", "2038-04-25", "1961-04-02", "2000-04-23", "2285-03-22", "1954-04-18", "2049-04-18"] {
+            assert_eq!(easter(date(day).year()), Some(date(day)));
+        }
+        let holidays: Vec<_> = date("2026-01-01").iter_days().take(365).filter(|d| is_holiday(*d, Holidays::France)).map(|d| d.to_string()).collect();
+        let expected = ["2026-01-01", "2026-04-06", "2026-05-01", "2026-05-08", "2026-05-14", "2026-05-25", "2026-07-14", "2026-08-15", "2026-11-01", "2026-11-11", "2026-12-25"];
+        assert_eq!(holidays, expected);
+        let east: Vec<_> = date("2026-01-01").iter_days().take(365).filter(|d| is_holiday(*d, Holidays::Moselle) && !is_holiday(*d, Holidays::France)).collect();
+        assert_eq!(east, [date("2026-04-03"), date("2026-12-26")]);
+        assert!(!is_holiday(date("2026-12-25"), Holidays::None));
+    }
+
+    #[test]
+    fn open_and_closed_and_the_next_change() {
+        let hours = agency(Holidays::France);
+        for (at, open, next) in [
+            ("2026-11-24 08:59", false, "2026-11-24 09:00"),
+            ("2026-11-24 09:00", true, "2026-11-24 12:30"),
+            ("2026-11-24 12:30", false, "2026-11-24 14:00"),
+            ("2026-11-24 18:00", false, "2026-11-25 09:00"),
+            // Saturday noon to Monday; the eve of Christmas closed by hand, then Christmas, then Saturday.
+            ("2026-11-28 12:00", false, "2026-11-30 09:00"),
+            ("2026-12-23 19:00", false, "2026-12-26 09:00"),
+            // Easter Monday.
+            ("2026-04-04 13:00", false, "2026-04-07 09:00"),
+        ] {
+            assert_eq!((hours.is_open(paris(at)), hours.next_change(paris(at))), (open, Some(paris(next))), "{at}");
+        }
+        assert_eq!(hours.next_start(paris("2026-11-24 10:00")), Some(paris("2026-11-24 14:00")));
+        assert_eq!(hours.opening_from(paris("2026-11-24 10:00")), Some(paris("2026-11-24 10:00")));
+        assert_eq!(agency(Holidays::Moselle).next_change(paris("2026-12-23 19:00")), Some(paris("2026-12-28 09:00")));
+    }
+
+    #[test]
+    fn a_promise_counts_opening_time_alone() {
+        let hours = agency(Holidays::France);
+        for (at, due) in [
+            ("2026-11-24 10:00", "2026-11-24 10:30"),
+            ("2026-11-24 12:10", "2026-11-24 14:10"),
+            ("2026-11-24 12:00", "2026-11-24 12:30"),
+            ("2026-11-24 20:00", "2026-11-25 09:30"),
+            ("2026-11-27 17:45", "2026-11-28 09:15"),
+            ("2026-12-23 17:45", "2026-12-26 09:15"),
+        ] {
+            assert_eq!(hours.after_open_time(paris(at), Duration::from_secs(1800)), Some(paris(due)), "{at}");
+        }
+    }
+
+    #[test]
+    fn an_agency_that_never_opens_never_changes() {
+        let mut hours = agency(Holidays::None);
+        hours.week = Default::default();
+        let now = paris("2026-11-24 10:00");
+        assert_eq!((hours.is_open(now), hours.next_change(now), hours.after_open_time(now, Duration::from_secs(1))), (false, None, None));
+        hours.week = std::array::from_fn(|_| vec![Range::parse("00:00-24:00").unwrap()]);
+        hours.closed.clear();
+        assert_eq!((hours.is_open(now), hours.next_change(now)), (true, None));
+    }
+
+    #[test]
+    fn spring_and_autumn() {
+        // 02:30 does not exist on 29 March 2026: 03:00 summer time, 01:00 UTC.
+        assert_eq!(paris("2026-03-29 02:30").to_rfc3339(), "2026-03-29T01:00:00+00:00");
+        let odd = date("2026-03-29").and_hms_opt(2, 30, 15).unwrap();
+        assert_eq!(resolve(chrono_tz::Europe::Paris, odd).to_rfc3339(), "2026-03-29T01:00:00+00:00");
+        // 02:30 comes twice on 25 October 2026: the first is summer time.
+        assert_eq!(paris("2026-10-25 02:30").to_rfc3339(), "2026-10-25T00:30:00+00:00");
+        let mut night = agency(Holidays::None);
+        night.week[6] = vec![Range::parse("02:15-02:45").unwrap()];
+        assert!(night.is_open("2026-10-25T00:30:00Z".parse().unwrap()));
+        assert!(!night.is_open("2026-10-25T01:30:00Z".parse().unwrap()));
+        // The whole range falls into the gap of spring: it never opens, and nothing is seen as a change.
+        assert_eq!(night.next_change(paris("2026-03-28 23:00")), Some(paris("2026-03-30 09:00")));
+    }
+
+    proptest! {
+        /// The state just before the next change is today's, at it the other.
+        #[test]
+        fn nothing_changes_before_the_next_change(offset in 0i64..3 * 366 * 24 * 3600) {
+            let hours = agency(Holidays::France);
+            let now = paris("2025-01-01 00:00") + TimeDelta::seconds(offset);
+            let next = hours.next_change(now).unwrap();
+            prop_assert!(next > now);
+            prop_assert_eq!(hours.is_open(next), !hours.is_open(now));
+            let mut at = now;
+            while at < next {
+                prop_assert_eq!(hours.is_open(at), hours.is_open(now));
+                at += TimeDelta::minutes(29);
+            }
+            prop_assert_eq!(hours.is_open(next - TimeDelta::seconds(1)), hours.is_open(now));
+        }
+
+        #[test]
+        fn a_promise_falls_in_opening_time(offset in 0i64..3 * 366 * 24 * 3600, minutes in 1u64..600) {
+            let hours = agency(Holidays::France);
+            let now = paris("2025-01-01 00:00") + TimeDelta::seconds(offset);
+            let due = hours.after_open_time(now, Duration::from_secs(minutes * 60)).unwrap();
+            prop_assert!(due >= now + TimeDelta::minutes(i64::try_from(minutes).unwrap()));
+            prop_assert!(hours.is_open(due - TimeDelta::seconds(1)));
+            prop_assert_eq!(due.nanosecond(), 0);
+        }
+
+        #[test]
+        fn easter_is_a_sunday_between_22_march_and_25_april(year in 1583i32..4000) {
+            let day = easter(year).unwrap();
+            prop_assert_eq!(day.weekday(), chrono::Weekday::Sun);
+            prop_assert!((3, 22) <= (day.month(), day.day()) && (day.month(), day.day()) <= (4, 25));
+        }
+
+        /// Any local time of three years has a moment, never earlier than asked, and the same one when it exists.
+        #[test]
+        fn every_local_time_has_a_moment(minute in 0i64..3 * 366 * 24 * 60) {
+            let local = date("2025-01-01").and_time(NaiveTime::MIN) + TimeDelta::minutes(minute);
+            let back = resolve(chrono_tz::Europe::Paris, local).with_timezone(&chrono_tz::Europe::Paris).naive_local();
+            prop_assert!(back == local || (back > local && back - local <= TimeDelta::hours(1)));
+        }
+    }
+}
