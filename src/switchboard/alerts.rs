@@ -1,0 +1,172 @@
+//! The banners of the line and the facts they are drawn from: trunks lost, calls taken by the operator's voicemail, strangers' calls.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::call::Record;
+use crate::domain::now::Now;
+use crate::domain::status::Alert;
+
+use super::effect::Effect;
+use super::line::Line;
+
+/// Banners kept; the oldest goes first.
+const MAX_ALERTS: usize = 16;
+/// Unanswered calls given up at one delay that raise a suspicion (RULES 2.7), and how far from it each may be.
+const VOICEMAIL_CALLS: usize = 3;
+const VOICEMAIL_SPREAD: Duration = Duration::from_millis(500);
+/// A call given up sooner is `short` (row 3), and no voicemail's doing.
+pub(super) const SHORT: Duration = Duration::from_secs(3);
+/// An outage shorter than this is a registration under way, in seconds: no row.
+const OUTAGE_SECONDS: i64 = 1;
+
+#[derive(Debug)]
+pub(super) struct Alerts {
+    shown: Vec<Alert>,
+    /// After how long the last callers gave up.
+    given_up: VecDeque<Duration>,
+    /// The delay that the voicemail banner names.
+    voicemail: Option<Duration>,
+    trunks: Vec<TrunkHealth>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TrunkHealth {
+    /// Nothing was heard of it yet.
+    Unknown,
+    Usable,
+    Lost(DateTime<Utc>),
+}
+
+impl Alerts {
+    pub(super) fn new(trunks: usize) -> Alerts {
+        Alerts { shown: Vec::new(), given_up: VecDeque::new(), voicemail: None, trunks: vec![TrunkHealth::Unknown; trunks] }
+    }
+
+    pub(super) fn shown(&self) -> Vec<Alert> {
+        self.shown.clone()
+    }
+
+    /// Raised once for each text.
+    fn raise(&mut self, now: Now, kind: &'static str, text: String) -> bool {
+        if self.shown.iter().any(|alert| alert.text == text) {
+            return false;
+        }
+        if self.shown.len() >= MAX_ALERTS {
+            self.shown.remove(0);
+        }
+        self.shown.push(Alert { kind, text, since: now.wall });
+        true
+    }
+
+    pub(super) fn clear(&mut self, kind: &str) {
+        self.shown.retain(|alert| alert.kind != kind);
+    }
+
+    pub(super) fn unknown_source(&mut self, now: Now, address: IpAddr) -> bool {
+        self.raise(now, "unknown_source", format!("Un appel est arrivé d'une adresse inconnue ({address}) ; l'ajouter à peers ?"))
+    }
+
+    pub(super) fn emergency(&mut self, now: Now) {
+        self.clear("emergency");
+        self.raise(now, "emergency", "Appel d'urgence passé : pendant 60 minutes, tous les postes sonnent à chaque appel.".to_owned());
+    }
+
+    /// An incoming call ended after `rang`, given up by its caller or not.
+    pub(super) fn rang(&mut self, now: Now, rang: Duration, gave_up: bool) {
+        if !gave_up {
+            return;
+        }
+        if self.voicemail.is_some_and(|delay| rang > delay + 2 * VOICEMAIL_SPREAD) {
+            self.voicemail = None;
+            self.clear("operator_voicemail");
+        }
+        if rang < SHORT {
+            return;
+        }
+        self.given_up.push_back(rang);
+        if self.given_up.len() > VOICEMAIL_CALLS {
+            self.given_up.pop_front();
+        }
+        let (Some(least), Some(most)) = (self.given_up.iter().min(), self.given_up.iter().max()) else { return };
+        if self.given_up.len() == VOICEMAIL_CALLS && *most - *least <= 2 * VOICEMAIL_SPREAD {
+            let delay = (*least + *most) / 2;
+            let seconds = (delay + Duration::from_millis(500)).as_secs();
+            self.voicemail = Some(delay);
+            self.clear("operator_voicemail");
+            let text = format!("Votre opérateur reprend les appels au bout de {seconds} s : coupez sa messagerie ou baissez ring_seconds.");
+            self.raise(now, "operator_voicemail", text);
+        }
+    }
+
+    /// Calls may be sent there: it was not heard to be lost.
+    pub(super) fn trunk_usable(&self, trunk: usize) -> bool {
+        self.trunks.get(trunk).is_some_and(|health| !matches!(health, TrunkHealth::Lost(_)))
+    }
+}
+
+fn outage_text(name: &str) -> String {
+    format!("La ligne {name} est hors service : des appels se perdent peut-être.")
+}
+
+impl Line {
+    pub(super) fn trunk(&mut self, now: Now, trunk: usize, usable: bool, out: &mut Vec<Effect>) {
+        let Some(name) = self.config.trunks.get(trunk).map(|t| t.name.clone()) else { return };
+        let Some(health) = self.alerts.trunks.get_mut(trunk) else { return };
+        let lost = match (*health, usable) {
+            (TrunkHealth::Usable, true) | (TrunkHealth::Lost(_), false) => return,
+            (TrunkHealth::Unknown | TrunkHealth::Usable, false) => {
+                *health = TrunkHealth::Lost(now.wall);
+                self.alerts.raise(now, "outage", outage_text(&name));
+                None
+            }
+            (TrunkHealth::Unknown, true) => {
+                *health = TrunkHealth::Usable;
+                None
+            }
+            (TrunkHealth::Lost(from), true) => {
+                *health = TrunkHealth::Usable;
+                self.alerts.shown.retain(|alert| alert.text != outage_text(&name));
+                Some(from)
+            }
+        };
+        if let Some(from) = lost
+            && (now.wall - from).num_seconds() >= OUTAGE_SECONDS
+        {
+            self.record(Record::Outage { from, to: now.wall, what: name }, out);
+        }
+        self.touch();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::now::Instant;
+
+    fn texts(delays_ms: &[u64]) -> Vec<String> {
+        let now = Now { instant: Instant::ZERO, wall: DateTime::UNIX_EPOCH };
+        let mut alerts = Alerts::new(0);
+        for delay in delays_ms {
+            alerts.rang(now, Duration::from_millis(*delay), true);
+        }
+        alerts.shown().into_iter().map(|a| a.text).collect()
+    }
+
+    #[test]
+    fn three_calls_given_up_at_one_delay_name_it() {
+        let said = "Votre opérateur reprend les appels au bout de 20 s : coupez sa messagerie ou baissez ring_seconds.".to_owned();
+        assert_eq!(texts(&[20_100, 19_700, 20_400]), vec![said.clone()]);
+        assert_eq!(texts(&[7_000, 20_100, 19_700, 20_400]), vec![said]);
+    }
+
+    #[test]
+    fn other_delays_short_calls_and_a_longer_ring_say_nothing() {
+        assert_eq!(texts(&[20_000, 18_000, 20_000]), Vec::<String>::new());
+        assert_eq!(texts(&[1_000, 1_000, 1_000]), Vec::<String>::new());
+        assert_eq!(texts(&[20_000, 20_000, 20_000, 23_000]), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,102 @@
+//! All that can happen to the line.
+
+use std::net::IpAddr;
+
+use crate::domain::call::{CallId, Extension, LegId};
+use crate::domain::identity::Caller;
+use crate::domain::text::ScreenText;
+
+/// A ticket of the page or of a command line: the answer goes back to whoever holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// The number of a record, so that its write can be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(pub u64);
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A call from the trunk. `usable` is false when nothing of its media offer can be used (row 21).
+    Rings { leg: LegId, trunk: usize, caller: Caller, name: ScreenText, usable: bool },
+    /// A call from the trunk that found no media port, or a full table (row 20); it was refused already.
+    Overloaded { caller: Caller, name: ScreenText },
+    /// An authenticated phone dials. `digits` is the user part, unescaped once.
+    Dials { leg: LegId, extension: Extension, digits: String },
+    /// A called leg gave a sign of life short of ringing, or rings.
+    Progress { leg: LegId, what: Progress },
+    /// A called leg answered.
+    Answered { leg: LegId },
+    /// A called leg said no, or could not be reached.
+    Refused { leg: LegId, why: Refusal },
+    /// The other side ended this leg: hung up, or gave up while ringing.
+    Gone { leg: LegId, why: Gone },
+    /// The phone's own hold button (RULES 4).
+    Held { leg: LegId, on: bool },
+    /// A phone sent no sound for `media.silence_seconds`, is not on hold and did not answer the probe, or said that it knows no such call (row 19).
+    PhoneSilent { leg: LegId },
+    /// Sound, or an answer to a later probe, from such a phone.
+    PhoneSpeaks { leg: LegId },
+    /// A sound that is played once is over.
+    Played { leg: LegId },
+    /// An authenticated phone asks to transfer the party of its call (REFER). `digits` as in `Dials`.
+    Transfers { leg: LegId, digits: String },
+    /// The write of that record is on disk, or its time is over (the shell's 200 ms, journal included).
+    Recorded(Seq),
+    /// A phone registered or its registration ended.
+    Phone { extension: Extension, registered: bool },
+    /// A phone wishes not to be disturbed, or does again (`*92`).
+    DoNotDisturb { extension: Extension, on: bool },
+    /// A call came from an address that is no trunk's; it got no reply (RULES 2.7).
+    UnknownSource { address: IpAddr },
+    /// `true` when the trunk can take calls.
+    Trunk { trunk: usize, usable: bool },
+    /// The opening hours say so now (`[hours]`, evaluated by the shell at each change and once at start).
+    Open(bool),
+    /// A command of the page.
+    Page { ticket: Ticket, command: Command },
+    /// SIGTERM: new calls are refused, the running ones go on.
+    Drain,
+    /// The drain is over: everything ends.
+    Stop,
+}
+
+/// In this order: a later one says more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Progress {
+    /// A reply, not ringing yet.
+    Alive,
+    Ringing,
+    /// The far end sends sound before the answer (outgoing calls).
+    EarlyMedia,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 486, 600.
+    Busy,
+    /// 480, 603, or rang out.
+    NoAnswer,
+    /// No reply at all in time, or 408 without a reply.
+    Silent,
+    /// Sent elsewhere by the phone (302): followed to an extension only.
+    Moved(String),
+    /// Any other final status, as received.
+    Other(u16),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// BYE, or CANCEL before the answer.
+    HungUp,
+    /// CANCEL whose Reason says that another phone of the upstream PBX took it (row 28).
+    Elsewhere,
+    /// 2xx never acknowledged and no sound either (row 9).
+    NeverAcknowledged,
+    /// No sound and no reply from the phone (row 19), connection lost, session expired.
+    Lost,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    HangUp(CallId),
+}

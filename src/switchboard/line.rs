@@ -1,0 +1,362 @@
+//! The aggregate: every call, leg and phone of the line, and the one timer table. Inputs go in, effects come out in order;
+//! it reads no clock, sends nothing and keeps no more than what runs.
+//!
+//! Drain `out` before the next input. `take_dirty` says when `status` looks different.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use crate::domain::call::{CallId, Direction, Extension, LegId, Record};
+use crate::domain::identity::Caller;
+use crate::domain::now::{Instant, Now};
+use crate::domain::outcome::{Out, Outcome, Reason};
+use crate::domain::text::ScreenText;
+
+use super::alerts::Alerts;
+use super::call::{Call, End, State};
+use super::config::LineConfig;
+use super::desk::Desk;
+use super::effect::{Effect, Refusal as CommandRefusal, Refuse};
+use super::input::{Command, Input, Progress, Refusal, Seq, Ticket};
+use super::legs::{LegState, Legs};
+use super::timers::{Owner, Timers};
+
+/// Calls at once, whatever the trunks' channels say; more are refused.
+pub const MAX_CALLS: usize = 4096;
+/// A called leg that gives no reply in this time counts as absent, in seconds (RULES 2.3, 7.1).
+pub const REPLY_SECONDS: u64 = 4;
+
+/// The line may be on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Running,
+    Draining,
+    Stopped,
+}
+
+pub struct Line {
+    pub(super) config: LineConfig,
+    pub(super) legs: Legs,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    /// Those of `calls` that look for a phone as soon as one is idle.
+    pub(super) searching: BTreeSet<CallId>,
+    pub(super) timers: Timers,
+    /// Records whose write a call waits for.
+    pub(super) awaited: HashMap<Seq, CallId>,
+    pub(super) next_call: i64,
+    next_seq: u64,
+    pub(super) open: bool,
+    pub(super) phase: Phase,
+    said_idle: bool,
+    pub(super) alerts: Alerts,
+    /// When each phone started its outside calls of the last hour.
+    pub(super) started: HashMap<Extension, VecDeque<Instant>>,
+    /// Within the hour after an emergency call: every phone rings, whatever it wishes.
+    pub(super) emergency: bool,
+    dirty: bool,
+}
+
+impl Line {
+    /// `first_call_id` is greater than any ever used; `first_leg` starts our own legs (bit 63 is left to the exchange's).
+    pub fn new(config: LineConfig, first_call_id: i64, first_leg: u64) -> Line {
+        let desks = config.phones.iter().cloned().map(Desk::new).collect();
+        let (legs, alerts) = (Legs::new(first_leg, desks, config.trunks.len()), Alerts::new(config.trunks.len()));
+        Line {
+            config,
+            legs,
+            calls: BTreeMap::new(),
+            searching: BTreeSet::new(),
+            timers: Timers::default(),
+            awaited: HashMap::new(),
+            next_call: first_call_id,
+            next_seq: 1,
+            open: true,
+            phase: Phase::Running,
+            said_idle: false,
+            alerts,
+            started: HashMap::new(),
+            emergency: false,
+            dirty: true,
+        }
+    }
+
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
+        match input {
+            Input::Rings { leg, trunk, caller, name, usable } => self.rings(now, leg, trunk, (caller, name), usable, out),
+            Input::Overloaded { caller, name } => self.overloaded(now, caller, name, out),
+            Input::Dials { leg, extension, digits } => self.dials(now, leg, extension, &digits, out),
+            Input::Progress { leg, what } => self.progress(leg, what, out),
+            Input::Answered { leg } => self.answered(now, leg, out),
+            Input::Refused { leg, why } => self.refused(now, leg, why, out),
+            Input::Gone { leg, why } => self.gone(now, leg, why, out),
+            Input::Held { leg, on } => self.held(leg, on, out),
+            Input::PhoneSilent { leg } => self.phone_silent(now, leg, out),
+            Input::PhoneSpeaks { leg } => self.phone_speaks(leg, out),
+            Input::Transfers { leg, digits } => self.transfers(now, leg, &digits, out),
+            Input::Played { leg } => self.played(now, leg, out),
+            Input::Recorded(seq) => self.recorded(seq, out),
+            Input::Phone { extension, registered } => self.phone(&extension, registered),
+            Input::DoNotDisturb { extension, on } => self.do_not_disturb(now, &extension, on, out),
+            Input::Trunk { trunk, usable } => self.trunk(now, trunk, usable, out),
+            Input::Open(open) => {
+                self.dirty |= self.open != open;
+                self.open = open;
+            }
+            Input::UnknownSource { address } => self.dirty |= self.alerts.unknown_source(now, address),
+            Input::Page { ticket, command } => self.command(now, ticket, command, out),
+            Input::Drain => self.drain(),
+            Input::Stop => self.stop(now, out),
+        }
+        self.settle(now, out);
+    }
+
+    /// Fires every timer that is due.
+    pub fn handle_timeout(&mut self, now: Now, out: &mut Vec<Effect>) {
+        while let Some(owner) = self.timers.pop(now.instant) {
+            match owner {
+                Owner::Call(call) => self.call_time_is_over(now, call, out),
+                Owner::Leg(leg) => {
+                    let gone = self.legs.get(leg).cloned();
+                    self.legs.close(leg, Refuse::Unavailable, out);
+                    if let Some(leg_was) = gone {
+                        self.said_no(now, leg, leg_was.call, Refusal::Silent, out);
+                    }
+                }
+                Owner::Emergency => {
+                    self.emergency = false;
+                    self.alerts.clear("emergency");
+                    self.touch();
+                }
+            }
+        }
+        self.settle(now, out);
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Something visible changed since this was last asked.
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Running calls, open legs, set timers: for metrics and for the tests of growth.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.calls.len(), self.legs.len(), self.timers.len())
+    }
+
+    pub(super) fn touch(&mut self) {
+        self.dirty = true;
+    }
+
+    /// Those who wait for a phone are served, then the end of a drain is said.
+    fn settle(&mut self, now: Now, out: &mut Vec<Effect>) {
+        while std::mem::take(&mut self.legs.moved) {
+            self.dirty = true;
+            for id in self.searching.iter().copied().collect::<Vec<_>>() {
+                if let Some(call) = self.take(id) {
+                    self.seek(now, call, out);
+                }
+            }
+        }
+        if self.phase != Phase::Running && self.calls.is_empty() && !self.said_idle {
+            self.said_idle = true;
+            out.push(Effect::Idle);
+        }
+    }
+
+    // ------------------------------------------------------------------ records
+    pub(super) fn record(&mut self, record: Record, out: &mut Vec<Effect>) -> Seq {
+        let seq = Seq(self.next_seq);
+        self.next_seq += 1;
+        out.push(Effect::Record(seq, record));
+        seq
+    }
+
+    /// A new call, first of all on disk.
+    pub(super) fn opened(
+        &mut self,
+        now: Now,
+        direction: Direction,
+        (party, name): (Caller, ScreenText),
+        extension: Option<Extension>,
+        out: &mut Vec<Effect>,
+    ) -> (CallId, Seq) {
+        let call = CallId(self.next_call);
+        self.next_call += 1;
+        let seq = self.record(Record::Opened { call, at: now.wall, direction, party, name, extension }, out);
+        self.dirty = true;
+        (call, seq)
+    }
+
+    pub(super) fn recorded(&mut self, seq: Seq, out: &mut Vec<Effect>) {
+        let Some(call) = self.awaited.remove(&seq).and_then(|id| self.calls.get_mut(&id)) else { return };
+        match &mut call.state {
+            State::Hunting(hunt) => {
+                hunt.opened = None;
+                out.push(Effect::Ringing(hunt.caller));
+            }
+            State::Calling(calling) => {
+                calling.opened = None;
+                calling.tell(out);
+            }
+            State::Speaking(_) | State::Talking(_) | State::Transferring(_) => {}
+        }
+    }
+
+    // ------------------------------------------------------------------ calls
+    pub(super) fn take(&mut self, id: CallId) -> Option<Call> {
+        self.calls.remove(&id)
+    }
+
+    pub(super) fn put(&mut self, call: Call) {
+        if call.searches() {
+            self.searching.insert(call.id);
+        } else {
+            self.searching.remove(&call.id);
+        }
+        self.dirty = true;
+        self.calls.insert(call.id, call);
+    }
+
+    /// The one end of a call: every leg it still has is closed, its timer cancelled, its outcome written.
+    pub(super) fn finish(&mut self, now: Now, call: Call, end: End, out: &mut Vec<Effect>) {
+        for leg in call.legs() {
+            self.timers.cancel(Owner::Leg(leg));
+            self.legs.close(leg, end.refuse, out);
+        }
+        self.timers.cancel(Owner::Call(call.id));
+        self.searching.remove(&call.id);
+        if let State::Hunting(super::ringing::Hunt { opened: Some(seq), .. }) | State::Calling(super::call::Calling { opened: Some(seq), .. }) = &call.state {
+            self.awaited.remove(seq);
+        }
+        let gave_up = end.outcome == Outcome::Missed(Reason::CallerGaveUp);
+        let rang = now.instant.since(call.arrived.instant);
+        if call.direction == Direction::Incoming {
+            self.alerts.rang(now, rang, gave_up);
+        }
+        let short = gave_up && rang < super::alerts::SHORT;
+        self.record(Record::Ended { call: call.id, at: now.wall, outcome: end.outcome, during: end.during, short }, out);
+        self.dirty = true;
+    }
+
+    // ------------------------------------------------------------------ what called legs say
+    fn progress(&mut self, leg: LegId, what: Progress, out: &mut Vec<Effect>) {
+        let Some(id) = self.legs.get(leg).filter(|l| l.state == LegState::Called).map(|l| l.call) else { return };
+        self.timers.cancel(Owner::Leg(leg));
+        if let Some(Call { state: State::Calling(calling), .. }) = self.calls.get_mut(&id) {
+            calling.far_end = calling.far_end.max(what);
+            calling.tell(out);
+        }
+    }
+
+    /// A leg of ours that is closed already crossed our CANCEL with its answer: it is released (row 8).
+    fn answered(&mut self, now: Now, leg: LegId, out: &mut Vec<Effect>) {
+        let Some((id, state)) = self.legs.get(leg).map(|l| (l.call, l.state)) else {
+            if Legs::is_ours(leg) {
+                out.push(Effect::HangUp(leg));
+            }
+            return;
+        };
+        if state != LegState::Called {
+            return;
+        }
+        self.timers.cancel(Owner::Leg(leg));
+        let Some(call) = self.take(id) else { return };
+        match call.state {
+            State::Hunting(_) => self.phone_answered(now, call, leg, out),
+            State::Calling(_) => self.far_answered(now, call, out),
+            State::Transferring(_) => self.transfer_answered(now, call, leg, out),
+            State::Speaking(_) | State::Talking(_) => self.put(call),
+        }
+    }
+
+    fn refused(&mut self, now: Now, leg: LegId, why: Refusal, out: &mut Vec<Effect>) {
+        if self.legs.get(leg).is_none_or(|l| l.state != LegState::Called) {
+            return;
+        }
+        if let Some(was) = self.legs.gone(leg) {
+            self.said_no(now, leg, was.call, why, out);
+        }
+    }
+
+    /// A called leg is gone unanswered.
+    pub(super) fn said_no(&mut self, now: Now, leg: LegId, id: CallId, why: Refusal, out: &mut Vec<Effect>) {
+        self.timers.cancel(Owner::Leg(leg));
+        let Some(call) = self.take(id) else { return };
+        match call.state {
+            State::Hunting(_) => self.phone_said_no(now, call, leg, why, out),
+            State::Calling(_) => self.far_said_no(now, call, why, out),
+            State::Transferring(_) => self.transfer_said_no(now, call, leg, out),
+            State::Speaking(_) | State::Talking(_) => self.put(call),
+        }
+    }
+
+    fn call_time_is_over(&mut self, now: Now, id: CallId, out: &mut Vec<Effect>) {
+        let Some(call) = self.take(id) else { return };
+        match &call.state {
+            State::Hunting(_) => {
+                let end = match call.direction {
+                    Direction::Incoming => End::missed(Reason::NoAnswer, Refuse::Unavailable),
+                    Direction::Outgoing | Direction::Internal => End::out(Out::NoAnswer, Refuse::Unavailable),
+                };
+                self.finish(now, call, end, out);
+            }
+            State::Calling(_) => self.finish(now, call, End::out(Out::NoAnswer, Refuse::Unavailable), out),
+            State::Speaking(s) => {
+                let end = End::out(s.outcome, s.why);
+                self.finish(now, call, end, out);
+            }
+            State::Talking(_) => {
+                let end = call.cut();
+                self.finish(now, call, end, out);
+            }
+            State::Transferring(_) => self.transfer_time_is_over(now, call, out),
+        }
+    }
+
+    /// A prompt is over: the refusal it explained follows.
+    fn played(&mut self, now: Now, leg: LegId, out: &mut Vec<Effect>) {
+        let Some(id) = self.legs.get(leg).map(|l| l.call) else { return };
+        if self.calls.get(&id).is_some_and(|call| matches!(call.state, State::Speaking(_))) {
+            self.call_time_is_over(now, id, out);
+        }
+    }
+
+    // ------------------------------------------------------------------ the page, the end
+    fn command(&mut self, now: Now, ticket: Ticket, command: Command, out: &mut Vec<Effect>) {
+        match command {
+            Command::HangUp(id) => {
+                let Some(call) = self.take(id) else {
+                    out.push(Effect::Reply(ticket, Err(CommandRefusal::NotFound)));
+                    return;
+                };
+                let end = match (&call.state, call.direction) {
+                    (State::Hunting(_), Direction::Incoming) => End::missed(Reason::Refused, Refuse::Busy),
+                    (State::Hunting(_) | State::Calling(_), _) => End::out(Out::Cancelled, Refuse::Cancelled),
+                    (State::Speaking(s), _) => End::out(s.outcome, s.why),
+                    (State::Talking(_) | State::Transferring(_), _) => End::new(Outcome::Answered(None), Refuse::Cancelled),
+                };
+                self.finish(now, call, end, out);
+                out.push(Effect::Reply(ticket, Ok(())));
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        if self.phase == Phase::Running {
+            self.phase = Phase::Draining;
+        }
+    }
+
+    /// Idle is said again, for whoever asked to stop.
+    fn stop(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.phase = Phase::Stopped;
+        self.said_idle = false;
+        while let Some((_, call)) = self.calls.pop_first() {
+            let end = call.broken_off(Reason::Failed, Refuse::Unavailable);
+            self.finish(now, call, end, out);
+        }
+        self.timers.cancel(Owner::Emergency);
+    }
+}

@@ -1,0 +1,270 @@
+//! Calls that a phone makes: to a colleague, outside, to an emergency number, or nowhere with a spoken reason (RULES 7).
+
+use std::time::Duration;
+
+use crate::dialplan::route::OutboundPermit;
+use crate::domain::call::{Direction, Extension, LegId};
+use crate::domain::identity::Caller;
+use crate::domain::now::Now;
+use crate::domain::outcome::{Out, Outcome, Reason};
+use crate::domain::text::ScreenText;
+
+use super::call::{Call, Calling, End, Party, Speaking, State, Talk};
+use super::config::Route;
+use super::desk::DeskState;
+use super::effect::{Effect, Refuse, Sound};
+use super::input::{Progress, Refusal, Seq};
+use super::legs::Who;
+use super::line::{Line, MAX_CALLS, Phase, REPLY_SECONDS};
+use super::ringing::{Hunt, Targets};
+use super::timers::Owner;
+
+/// An outside call is given up after this time without an answer, in seconds (RFC 3261 16.6 timer C).
+pub const DIAL_SECONDS: u64 = 180;
+/// A spoken reason is cut after this time where its end is not reported, in seconds: longer than every prompt of a refusal.
+pub const SPOKEN_SECONDS: u64 = 5;
+/// Legs that one phone may stand on at once; emergency calls aside.
+pub const MAX_LINES: usize = 4;
+/// For how long after an emergency call every phone rings for incoming calls, in seconds (RULES 7.1).
+pub const EMERGENCY_SECONDS: u64 = 3600;
+/// The window of `per_hour`, in seconds.
+const HOUR_SECONDS: u64 = 3600;
+
+impl Calling {
+    /// Passes on what the far end does, once the record is written, each thing once, sound over ringing.
+    pub(super) fn tell(&mut self, out: &mut Vec<Effect>) {
+        if self.opened.is_some() || self.told >= self.far_end {
+            return;
+        }
+        self.told = self.far_end;
+        match self.far_end {
+            Progress::Alive => {}
+            Progress::Ringing => out.push(Effect::Ringing(self.caller)),
+            Progress::EarlyMedia => {
+                out.push(Effect::EarlyMedia(self.caller));
+                out.push(Effect::Join(self.caller, self.far));
+            }
+        }
+    }
+}
+
+impl Line {
+    pub(super) fn dials(&mut self, now: Now, leg: LegId, extension: Extension, digits: &str, out: &mut Vec<Effect>) {
+        if self.legs.get(leg).is_some() {
+            return;
+        }
+        let route = self.config.router.route(&extension, digits);
+        let (direction, party) = match &route {
+            Route::Extension(target) => (Direction::Internal, Caller::Extension(target.0.clone())),
+            Route::Outside { party, .. } | Route::Emergency { party, .. } | Route::Refused { party, .. } => (Direction::Outgoing, party.clone()),
+        };
+        let refused = self.may_not_dial(&extension, &route);
+        let (id, seq) = self.opened(now, direction, (party.clone(), ScreenText::default()), Some(extension.clone()), out);
+        self.legs.arrived(leg, id, Who::Phone(extension.clone()));
+        // Until it is known where the call goes it is one that nobody is rung for.
+        let state = State::Hunting(Hunt::new(leg, Targets::One(extension.clone()), seq));
+        let emergency = matches!(route, Route::Emergency { .. });
+        let (extension, arrived) = (Some(extension), now);
+        let call = Call { id, direction, party, name: ScreenText::default(), extension, arrived, since: now, emergency, state };
+        match (refused, route) {
+            (Some(end), _) => self.finish(now, call, end, out),
+            (None, Route::Extension(target)) => self.ring_colleague(now, call, leg, target, seq, out),
+            (None, Route::Outside { permit, .. }) => self.dial_outside(now, call, leg, permit, seq, out),
+            (None, Route::Emergency { permit, .. }) => self.dial_emergency(now, call, leg, permit, seq, out),
+            (None, Route::Refused { why, prompts, .. }) => {
+                let outcome = if why == Refuse::Barred { Out::Refused } else { Out::Failed };
+                self.speak(now, call, leg, prompts, End::out(outcome, why), outcome, out);
+            }
+        }
+    }
+
+    /// What stands in the way of any call but an emergency one.
+    fn may_not_dial(&self, extension: &Extension, route: &Route) -> Option<End> {
+        if self.phase == Phase::Stopped || (self.phase == Phase::Draining && !matches!(route, Route::Emergency { .. })) {
+            return Some(End::out(Out::Failed, Refuse::Unavailable));
+        }
+        if matches!(route, Route::Emergency { .. }) {
+            return None;
+        }
+        let Some(desk) = self.legs.desk(extension) else { return Some(End::out(Out::Refused, Refuse::Barred)) };
+        if self.calls.len() >= MAX_CALLS || desk.lines().count() >= MAX_LINES {
+            return Some(End::out(Out::Failed, Refuse::Busy));
+        }
+        None
+    }
+
+    // ------------------------------------------------------------------ to a colleague
+    fn ring_colleague(&mut self, now: Now, mut call: Call, leg: LegId, target: Extension, seq: Seq, out: &mut Vec<Effect>) {
+        let own = call.extension.as_ref() == Some(&target);
+        let end = match self.legs.desk(&target).map(|desk| (desk.state(), desk.do_not_disturb && !self.emergency)) {
+            None | Some((DeskState::Unregistered, _)) => Some(End::out(Out::NoAnswer, Refuse::Unavailable)),
+            Some(_) if own => Some(End::out(Out::NoAnswer, Refuse::Unavailable)),
+            Some((DeskState::Engaged | DeskState::InCall(_), _)) | Some((DeskState::Free, true)) => Some(End::out(Out::Busy, Refuse::Busy)),
+            Some((DeskState::Free, false)) => None,
+        };
+        if let Some(end) = end {
+            self.finish(now, call, end, out);
+            return;
+        }
+        call.state = State::Hunting(Hunt::new(leg, Targets::One(target), seq));
+        self.awaited.insert(seq, call.id);
+        self.timers.set(Owner::Call(call.id), now.instant + self.config.ring_time);
+        self.seek(now, call, out);
+    }
+
+    // ------------------------------------------------------------------ outside
+    fn dial_outside(&mut self, now: Now, call: Call, leg: LegId, permit: OutboundPermit, seq: Seq, out: &mut Vec<Effect>) {
+        if !self.within_the_hour(now, &call) {
+            self.speak(now, call, leg, vec!["numero-refuse"], End::out(Out::Refused, Refuse::Barred), Out::Refused, out);
+            return;
+        }
+        let usable: Vec<usize> = (0..self.config.trunks.len()).filter(|t| self.alerts.trunk_usable(*t)).collect();
+        let free = usable.iter().copied().find(|t| self.config.trunks.get(*t).is_some_and(|trunk| self.legs.channels_used(*t) < trunk.channels));
+        match free {
+            Some(trunk) => {
+                if let Some(extension) = &call.extension {
+                    self.started.entry(extension.clone()).or_default().push_back(now.instant);
+                }
+                self.call_out(now, call, leg, (trunk, permit), Some(seq), out);
+            }
+            None => {
+                let prompt = if usable.is_empty() { "ligne-indisponible" } else { "lignes-occupees" };
+                self.speak(now, call, leg, vec![prompt], End::out(Out::Failed, Refuse::NoChannel), Out::Failed, out);
+            }
+        }
+    }
+
+    /// The phone has a call left in this hour.
+    fn within_the_hour(&mut self, now: Now, call: &Call) -> bool {
+        let Some(started) = call.extension.as_ref().and_then(|e| self.started.get_mut(e)) else { return self.config.per_hour > 0 };
+        while started.front().is_some_and(|at| now.instant.since(*at) >= Duration::from_secs(HOUR_SECONDS)) {
+            started.pop_front();
+        }
+        started.len() < self.config.per_hour
+    }
+
+    /// The first trunk, registered or not; a channel is made free where none is (RULES 7.1).
+    fn dial_emergency(&mut self, now: Now, call: Call, leg: LegId, permit: OutboundPermit, seq: Seq, out: &mut Vec<Effect>) {
+        self.emergency = true;
+        self.timers.set(Owner::Emergency, now.instant + Duration::from_secs(EMERGENCY_SECONDS));
+        self.alerts.emergency(now);
+        self.legs.moved = true;
+        if self.config.trunks.is_empty() {
+            self.emergency_impossible(now, call, leg, Refuse::Unavailable, out);
+            return;
+        }
+        self.call_out(now, call, leg, (0, permit), Some(seq), out);
+    }
+
+    fn call_out(&mut self, now: Now, mut call: Call, caller: LegId, (trunk, permit): (usize, OutboundPermit), opened: Option<Seq>, out: &mut Vec<Effect>) {
+        if call.emergency {
+            self.make_room(now, trunk, out);
+        }
+        let far = self.legs.call(call.id, Who::Trunk(trunk));
+        if call.emergency {
+            self.timers.set(Owner::Leg(far), now.instant + Duration::from_secs(REPLY_SECONDS));
+        }
+        self.timers.set(Owner::Call(call.id), now.instant + Duration::from_secs(DIAL_SECONDS));
+        if let Some(seq) = opened {
+            self.awaited.insert(seq, call.id);
+        }
+        out.push(Effect::CallOut { leg: far, trunk, permit: permit.clone() });
+        let from = call.extension.clone().unwrap_or_else(|| Extension(String::new()));
+        let told = match &call.state {
+            State::Calling(before) => before.told,
+            State::Hunting(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => Progress::Alive,
+        };
+        call.state = State::Calling(Calling { caller, from, far, trunk, permit, opened, far_end: Progress::Alive, told });
+        self.put(call);
+    }
+
+    /// With all channels of a trunk taken, a call gives way: a held one, else the youngest, never an emergency.
+    fn make_room(&mut self, now: Now, trunk: usize, out: &mut Vec<Effect>) {
+        let channels = self.config.trunks.get(trunk).map_or(usize::MAX, |t| t.channels);
+        while self.legs.channels_used(trunk) >= channels {
+            let on_trunk = |call: &&Call| !call.emergency && call.legs().iter().any(|l| self.legs.get(*l).is_some_and(|l| l.who == Who::Trunk(trunk)));
+            let held = |call: &&Call| matches!(&call.state, State::Talking(t) if t.caller.holds || t.callee.holds);
+            let youngest = self.calls.values().rev().filter(on_trunk).find(held).or_else(|| self.calls.values().rev().find(on_trunk));
+            let Some(call) = youngest.map(|call| call.id).and_then(|id| self.take(id)) else { return };
+            let end = call.broken_off(Reason::Overloaded, Refuse::Busy);
+            self.finish(now, call, end, out);
+        }
+    }
+
+    fn emergency_impossible(&mut self, now: Now, call: Call, caller: LegId, why: Refuse, out: &mut Vec<Effect>) {
+        self.speak(now, call, caller, vec!["urgence-impossible"], End::out(Out::Failed, why), Out::Failed, out);
+    }
+
+    // ------------------------------------------------------------------ what the far end says
+    pub(super) fn far_answered(&mut self, now: Now, call: Call, out: &mut Vec<Effect>) {
+        let State::Calling(Calling { caller, from, far, .. }) = &call.state else {
+            self.put(call);
+            return;
+        };
+        out.push(Effect::Answer(*caller));
+        out.push(Effect::Join(*caller, *far));
+        let talk = Talk { caller: Party::new(*caller, Some(from.clone())), callee: Party::new(*far, None) };
+        self.connected(now, call, talk, None, out);
+    }
+
+    /// An emergency call tries each trunk in turn; any other one hears what the far end said.
+    pub(super) fn far_said_no(&mut self, now: Now, call: Call, why: Refusal, out: &mut Vec<Effect>) {
+        let State::Calling(Calling { caller, trunk, permit, opened, .. }) = &call.state else {
+            self.put(call);
+            return;
+        };
+        let (caller, next, permit, opened) = (*caller, trunk + 1, permit.clone(), *opened);
+        if !call.emergency {
+            self.finish(now, call, outside_end(why), out);
+        } else if next < self.config.trunks.len() {
+            self.call_out(now, call, caller, (next, permit), opened, out);
+        } else {
+            let refuse = outside_end(why).refuse;
+            self.emergency_impossible(now, call, caller, refuse, out);
+        }
+    }
+
+    // ------------------------------------------------------------------ a spoken reason
+    #[expect(clippy::too_many_arguments, reason = "the call, what is said and how it ends")]
+    fn speak(&mut self, now: Now, mut call: Call, caller: LegId, prompts: Vec<&'static str>, end: End, outcome: Out, out: &mut Vec<Effect>) {
+        if prompts.is_empty() {
+            self.finish(now, call, end, out);
+            return;
+        }
+        out.push(Effect::EarlyMedia(caller));
+        out.push(Effect::Play(caller, Sound::Prompts(prompts)));
+        self.timers.set(Owner::Call(call.id), now.instant + Duration::from_secs(SPOKEN_SECONDS));
+        call.state = State::Speaking(Speaking { caller, why: end.refuse, outcome });
+        self.put(call);
+    }
+}
+
+/// What the far end of an outside call said, to the phone and to the record (RULES 3, outgoing rows).
+fn outside_end(why: Refusal) -> End {
+    match why {
+        Refusal::Busy => End::out(Out::Busy, Refuse::Busy),
+        Refusal::NoAnswer => End::out(Out::NoAnswer, Refuse::Unavailable),
+        Refusal::Silent => End::out(Out::NoAnswer, Refuse::Status(408)),
+        Refusal::Moved(_) => End::out(Out::Failed, Refuse::Unavailable),
+        Refusal::Other(status) => End::out(Out::Failed, passed_on(status)),
+    }
+}
+
+/// A status that may be passed on: a phone must not be asked for credentials that are the trunk's, nor told what is no refusal.
+pub(super) fn passed_on(status: u16) -> Refuse {
+    match status {
+        401 | 407 => Refuse::Barred,
+        400..=699 => Refuse::Status(status),
+        _ => Refuse::Unavailable,
+    }
+}
+
+impl Call {
+    /// A phone that had dialled gave up.
+    pub(super) fn given_up(&self) -> End {
+        match &self.state {
+            State::Speaking(s) => End::out(s.outcome, s.why),
+            State::Hunting(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) => End::new(Outcome::Out(Out::Cancelled), Refuse::Cancelled),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Two who talk: one side ends it, a phone holds, a phone falls silent (RULES 3, rows 1, 3, 8, 9, 19, 28; section 4, a phone's own hold).
+
+use crate::domain::call::{Direction, LegId};
+use crate::domain::now::Now;
+use crate::domain::outcome::{Out, Outcome, Reason, Why};
+
+use super::call::{Call, End, State, Talk};
+use super::effect::{Effect, Refuse, Sound};
+use super::input::{Gone, Refusal};
+use super::legs::LegState;
+use super::line::Line;
+use super::timers::Owner;
+
+/// A silent phone was probed after `media.silence_seconds`; its caller waits for twice that more (row 19: three times in all).
+const SILENCE_MORE: u32 = 2;
+
+impl Talk {
+    /// What both hear now: each other, music for whom the other holds, a word for whom the other fell silent.
+    pub(super) fn heard(&self, out: &mut Vec<Effect>) {
+        let (caller, callee) = (&self.caller, &self.callee);
+        if !(caller.holds || callee.holds || caller.silent || callee.silent) {
+            out.push(Effect::Join(caller.leg, callee.leg));
+            return;
+        }
+        for (one, other) in [(caller, callee), (callee, caller)] {
+            if other.silent {
+                out.push(Effect::Play(one.leg, Sound::Prompts(vec!["patienter"])));
+            } else if other.holds {
+                out.push(Effect::Play(one.leg, Sound::Music));
+            }
+        }
+    }
+}
+
+impl Line {
+    pub(super) fn gone(&mut self, now: Now, leg: LegId, why: Gone, out: &mut Vec<Effect>) {
+        let Some((id, state)) = self.legs.get(leg).map(|l| (l.call, l.state)) else { return };
+        if state == LegState::Called {
+            // Lost while we rang it: it will not answer any more.
+            self.legs.gone(leg);
+            self.said_no(now, leg, id, Refusal::Silent, out);
+            return;
+        }
+        let Some(call) = self.take(id) else { return };
+        if why != Gone::NeverAcknowledged {
+            self.legs.gone(leg);
+        }
+        match &call.state {
+            State::Hunting(_) | State::Calling(_) | State::Speaking(_) => {
+                self.legs.gone(leg);
+                let end = caller_gone(&call, why);
+                self.finish(now, call, end, out);
+            }
+            State::Talking(_) => {
+                let end = talker_gone(&call, why);
+                self.finish(now, call, end, out);
+            }
+            State::Transferring(_) => {
+                self.legs.gone(leg);
+                self.transfer_gone(now, call, leg, out);
+            }
+        }
+    }
+
+    /// A phone's own hold button, any number of times.
+    pub(super) fn held(&mut self, leg: LegId, on: bool, out: &mut Vec<Effect>) {
+        let Some(call) = self.legs.get(leg).and_then(|l| self.calls.get_mut(&l.call)) else { return };
+        match &mut call.state {
+            State::Talking(talk) => {
+                let party = talk.party_mut(leg);
+                if party.holds != on {
+                    party.holds = on;
+                    talk.heard(out);
+                    self.touch();
+                }
+            }
+            State::Transferring(transfer) if transfer.party.leg == leg => transfer.party.holds = on,
+            State::Transferring(transfer) => transfer.from_holds = on,
+            State::Hunting(_) | State::Calling(_) | State::Speaking(_) => {}
+        }
+    }
+
+    /// No sound from the phone, and no answer to the probe: the other hears a word, and waits a little more (row 19).
+    pub(super) fn phone_silent(&mut self, now: Now, leg: LegId, out: &mut Vec<Effect>) {
+        let Some((id, State::Talking(talk))) = self.legs.get(leg).and_then(|l| Some((l.call, &mut self.calls.get_mut(&l.call)?.state))) else { return };
+        let party = talk.party_mut(leg);
+        if !party.silent {
+            party.silent = true;
+            talk.heard(out);
+            self.timers.set(Owner::Call(id), now.instant + self.config.silence * SILENCE_MORE);
+        }
+    }
+
+    pub(super) fn phone_speaks(&mut self, leg: LegId, out: &mut Vec<Effect>) {
+        let Some((id, State::Talking(talk))) = self.legs.get(leg).and_then(|l| Some((l.call, &mut self.calls.get_mut(&l.call)?.state))) else { return };
+        let party = talk.party_mut(leg);
+        if party.silent {
+            party.silent = false;
+            talk.heard(out);
+            if !(talk.caller.silent || talk.callee.silent) {
+                self.timers.cancel(Owner::Call(id));
+            }
+        }
+    }
+}
+
+/// Who called gave up before an answer.
+fn caller_gone(call: &Call, why: Gone) -> End {
+    match (call.direction, why) {
+        (Direction::Incoming, Gone::Elsewhere) => End::new(Outcome::Answered(Some(Why::Elsewhere)), Refuse::Cancelled),
+        (Direction::Incoming, Gone::HungUp | Gone::Lost | Gone::NeverAcknowledged) => End::missed(Reason::CallerGaveUp, Refuse::Cancelled),
+        (Direction::Outgoing | Direction::Internal, _) => call.given_up(),
+    }
+}
+
+fn talker_gone(call: &Call, why: Gone) -> End {
+    match (why, call.direction) {
+        (Gone::HungUp | Gone::Elsewhere, _) => End::new(Outcome::Answered(None), Refuse::Cancelled),
+        (Gone::Lost, _) => call.cut(),
+        (Gone::NeverAcknowledged, Direction::Incoming) => End::missed(Reason::Failed, Refuse::Cancelled),
+        (Gone::NeverAcknowledged, Direction::Outgoing | Direction::Internal) => End::out(Out::Failed, Refuse::Cancelled),
+    }
+}
