@@ -48,11 +48,11 @@ impl Exchange {
             Event::Request { id, peer, flow, request } => self.on_request(now, id, peer, flow, &request),
             Event::Malformed { peer: Peer::Trunk(trunk), from } => {
                 let caller = self.readable_caller(trunk, from);
-                self.inputs.push_back(Input::Malformed { trunk, caller });
+                self.inputs.push_back(Input::Malformed { caller });
             }
             Event::Refused { peer: Peer::Trunk(trunk), request } => {
                 let (caller, name) = identity::caller_of(&request, self.lines.identity(trunk));
-                self.inputs.push_back(Input::Overloaded { trunk, caller, name });
+                self.inputs.push_back(Input::Overloaded { caller, name });
             }
             Event::Malformed { peer: Peer::Phone, .. } | Event::Refused { peer: Peer::Phone, .. } => {}
             Event::Response { id, response } => self.lines.on_response(now, id, response.as_deref()),
@@ -65,7 +65,7 @@ impl Exchange {
         let leg = self.legs.name();
         let Some(media) = self.open_media(leg, flow.remote.ip()) else {
             self.endpoint.refuse(now.instant, session, 500, Vec::new());
-            self.inputs.push_back(Input::Overloaded { trunk, caller, name });
+            self.inputs.push_back(Input::Overloaded { caller, name });
             return;
         };
         let mut media = media;
@@ -163,7 +163,7 @@ impl Exchange {
             (Some(target), _) => Refusal::Moved(target),
             (None, None) => Refusal::Silent,
             (None, Some(486 | 600)) => Refusal::Busy,
-            (None, Some(480 | 603)) => Refusal::NoAnswer(status),
+            (None, Some(480 | 603)) => Refusal::NoAnswer,
             (None, Some(408)) => Refusal::Silent,
             (None, Some(other)) => Refusal::Other(other),
         };
@@ -265,7 +265,8 @@ impl Exchange {
                     leg.media.heard = true;
                 }
             }
-            Report::Key(leg, digit) => self.inputs.push_back(Input::Key { leg, digit: digit.into() }),
+            // keys in a call have no function yet: they are removed, not relayed
+            Report::Key(..) => {}
             Report::Played(leg) => self.inputs.push_back(Input::Played { leg }),
             Report::Silent(leg, seconds) => self.on_silence(now, leg, seconds),
             Report::Speaks(leg) => {

@@ -233,8 +233,7 @@ impl Exchange {
                         }
                     }
                     Action::Alert { status } => {
-                        let name = line.settings.name.clone();
-                        self.inputs.push_back(Input::TrunkRefused { name, status });
+                        self.inputs.push_back(Input::TrunkRefused { trunk, status });
                     }
                 }
             }
@@ -246,7 +245,9 @@ impl Exchange {
             }
         }
         let usable = !line.addresses.is_empty() && matches!(line.state, TrunkState::Registered | TrunkState::Static);
-        if line.usable != Some(usable) {
+        // before the first answer nothing is known yet: that is no outage
+        let known = usable || line.machine.as_ref().is_some_and(|m| m.reachable().is_some());
+        if known && line.usable != Some(usable) {
             line.usable = Some(usable);
             self.inputs.push_back(Input::Trunk { trunk, usable });
             moved = true;

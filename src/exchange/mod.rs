@@ -238,8 +238,8 @@ impl Exchange {
         self.line.take_dirty() | self.lines.take_dirty()
     }
 
-    pub fn status(&self, now: Now) -> LineStatus {
-        let mut status = self.line.status(now);
+    pub fn status(&self) -> LineStatus {
+        let mut status = self.line.status();
         status.trunks = self.lines.status();
         status
     }
@@ -292,7 +292,7 @@ impl Exchange {
     fn stranger(&mut self, address: IpAddr, bytes: &[u8]) {
         if Guard::stranger_call(bytes).is_some() && !self.strangers.contains(&address) && self.strangers.len() < MAX_STRANGERS {
             self.strangers.push(address);
-            self.inputs.push_back(Input::UnknownSource { address: address.to_string() });
+            self.inputs.push_back(Input::UnknownSource { address });
         }
     }
 }

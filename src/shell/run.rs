@@ -24,7 +24,8 @@ use crate::sip::guard::{Guard, GuardConfig, PeerAddress};
 use crate::sip::registrar::{Registrar, RegistrarConfig};
 use crate::store::{self, StoreError};
 use crate::switchboard::input::Seq;
-use crate::switchboard::line::{Line, LineConfig, PhoneConfig};
+use crate::switchboard::config::{LineConfig, PhoneConfig, TrunkConfig};
+use crate::switchboard::line::Line;
 
 use super::clock::{self, System};
 use super::rtp_io::{self, PortRange, RtpIo};
@@ -204,12 +205,13 @@ fn build(service: Service, first_call: i64, rtp: Arc<RtpIo>) -> Exchange {
             phones: service.phones.iter().map(|p| PhoneConfig { extension: p.extension.clone(), owner: p.owner.clone(), calls: p.calls }).collect(),
             ring: service.ring,
             ring_time: service.ring_time,
-            channels: service.trunks.iter().map(|(_, channels)| *channels).collect(),
+            trunks: service.trunks.iter().map(|(t, channels)| TrunkConfig { name: t.name.clone(), channels: *channels }).collect(),
             per_hour: service.per_hour,
             silence: Duration::from_secs(u64::from(service.silence_seconds)),
             router: Box::new(service.rules),
         },
         first_call,
+        1,
     );
     let mut lines = Lines::default();
     for (settings, _) in service.trunks {

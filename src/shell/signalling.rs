@@ -85,7 +85,7 @@ impl Signalling {
             if dirty {
                 let now = clock::now();
                 if now.instant.since(published) >= STATUS_PAUSE {
-                    self.status.send_replace(Arc::new(self.exchange.status(now)));
+                    self.status.send_replace(Arc::new(self.exchange.status()));
                     published = now.instant;
                     dirty = false;
                 } else {
@@ -120,7 +120,7 @@ impl Signalling {
                 break;
             }
         }
-        self.status.send_replace(Arc::new(self.exchange.status(clock::now())));
+        self.status.send_replace(Arc::new(self.exchange.status()));
     }
 
     fn on_inbox(&mut self, inbox: Inbox) {

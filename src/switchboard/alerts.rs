@@ -113,6 +113,13 @@ fn outage_text(name: &str) -> String {
 }
 
 impl Line {
+    pub(super) fn trunk_refused(&mut self, now: Now, trunk: usize, status: u16) {
+        let Some(name) = self.config.trunks.get(trunk).map(|t| t.name.clone()) else { return };
+        let text = format!("L'opérateur refuse la ligne {name} (code {status}) : vérifiez son identifiant et son mot de passe.");
+        self.alerts.raise(now, "outage", text);
+        self.touch();
+    }
+
     pub(super) fn trunk(&mut self, now: Now, trunk: usize, usable: bool, out: &mut Vec<Effect>) {
         let Some(name) = self.config.trunks.get(trunk).map(|t| t.name.clone()) else { return };
         let Some(health) = self.alerts.trunks.get_mut(trunk) else { return };

@@ -81,10 +81,10 @@ impl Line {
         }
     }
 
-    /// The exchange refused it already: its row is all that is left (row 20).
-    pub(super) fn overloaded(&mut self, now: Now, caller: Caller, name: ScreenText, out: &mut Vec<Effect>) {
-        let (call, _) = self.opened(now, Direction::Incoming, (caller, name), None, out);
-        let outcome = Outcome::Missed(Reason::Overloaded);
+    /// The exchange refused it already: its row is all that is left (rows 20, 21).
+    pub(super) fn turned_away(&mut self, now: Now, who: (Caller, ScreenText), reason: Reason, out: &mut Vec<Effect>) {
+        let (call, _) = self.opened(now, Direction::Incoming, who, None, out);
+        let outcome = Outcome::Missed(reason);
         self.record(Record::Ended { call, at: now.wall, outcome, during: None, short: false }, out);
     }
 

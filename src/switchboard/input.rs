@@ -20,6 +20,8 @@ pub enum Input {
     Rings { leg: LegId, trunk: usize, caller: Caller, name: ScreenText, usable: bool },
     /// A call from the trunk that found no media port, or a full table (row 20); it was refused already.
     Overloaded { caller: Caller, name: ScreenText },
+    /// A call from the trunk that could not be read (row 21); it was refused already.
+    Malformed { caller: Caller },
     /// An authenticated phone dials. `digits` is the user part, unescaped once.
     Dials { leg: LegId, extension: Extension, digits: String },
     /// A called leg gave a sign of life short of ringing, or rings.
@@ -50,6 +52,8 @@ pub enum Input {
     UnknownSource { address: IpAddr },
     /// `true` when the trunk can take calls.
     Trunk { trunk: usize, usable: bool },
+    /// The operator refuses that trunk's registration for good (403, wrong password): for a person to see.
+    TrunkRefused { trunk: usize, status: u16 },
     /// The opening hours say so now (`[hours]`, evaluated by the shell at each change and once at start).
     Open(bool),
     /// A command of the page.

@@ -82,7 +82,8 @@ impl Line {
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
         match input {
             Input::Rings { leg, trunk, caller, name, usable } => self.rings(now, leg, trunk, (caller, name), usable, out),
-            Input::Overloaded { caller, name } => self.overloaded(now, caller, name, out),
+            Input::Overloaded { caller, name } => self.turned_away(now, (caller, name), Reason::Overloaded, out),
+            Input::Malformed { caller } => self.turned_away(now, (caller, ScreenText::default()), Reason::Failed, out),
             Input::Dials { leg, extension, digits } => self.dials(now, leg, extension, &digits, out),
             Input::Progress { leg, what } => self.progress(leg, what, out),
             Input::Answered { leg } => self.answered(now, leg, out),
@@ -97,6 +98,7 @@ impl Line {
             Input::Phone { extension, registered } => self.phone(&extension, registered),
             Input::DoNotDisturb { extension, on } => self.do_not_disturb(now, &extension, on, out),
             Input::Trunk { trunk, usable } => self.trunk(now, trunk, usable, out),
+            Input::TrunkRefused { trunk, status } => self.trunk_refused(now, trunk, status),
             Input::Open(open) => {
                 self.dirty |= self.open != open;
                 self.open = open;
