@@ -1,1 +1,113 @@
-//! cli.
+//! The commands of `rappel`: what is typed, and whom it is given to. Holds no rule of the line.
+
+mod check;
+mod explain;
+pub mod person;
+pub mod serve;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Mistake};
+
+/// `EX_CONFIG` of sysexits.h: something was found in an unconfigured or misconfigured state.
+const EXIT_CONFIG: u8 = 78;
+
+#[derive(Parser)]
+#[command(name = "rappel", version, about = "Le service d'appels de l'agence : aucun appelant, aucun numéro, aucune promesse ne se perd.")]
+struct Arguments {
+    /// Le fichier de l'agence ; sans cela dialplan/agence.toml, sinon la configuration intégrée
+    #[arg(long, global = true, value_name = "FICHIER")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Le service
+    Serve,
+    /// Une journée d'appels jouée sur cette machine, sans opérateur ni téléphone
+    Demo {
+        /// Joue l'histoire, dit chaque fait et s'arrête ; 0 si tous sont vrais
+        #[arg(long)]
+        once: bool,
+        /// Les faits en JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Relit la configuration et dit ce qui ne va pas
+    Check,
+    /// Dit ce que ferait ce numéro, pas à pas, sans le composer
+    Explain {
+        /// Ce qui serait composé
+        #[arg(value_name = "CHIFFRES", allow_hyphen_values = true)]
+        digits: String,
+        /// Le poste qui le composerait ; sans cela, le premier
+        #[arg(long, value_name = "POSTE")]
+        phone: Option<String>,
+    },
+    /// Les personnes qui peuvent ouvrir la page
+    Person(person::PersonArgs),
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let file = arguments.config.as_deref();
+    match arguments.command {
+        Command::Serve => with_config(file, |config| serve::serve(&config)),
+        Command::Demo { once, json } => crate::demo::run(once, json),
+        Command::Check => check::run(file),
+        Command::Explain { digits, phone } => with_config(file, |config| explain::run(&config, &digits, phone.as_deref())),
+        Command::Person(args) => with_config(file, |config| people(&config, &args)),
+    }
+}
+
+/// Runs `command` with the configuration, or says what is wrong with it.
+fn with_config(file: Option<&Path>, command: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    match Config::load(file) {
+        Ok(config) => {
+            config.warnings.iter().for_each(|warning| eprintln!("attention : {warning}"));
+            command(config)
+        }
+        Err(mistakes) => refused(&mistakes),
+    }
+}
+
+fn refused(mistakes: &[Mistake]) -> ExitCode {
+    mistakes.iter().for_each(|mistake| eprintln!("{mistake}"));
+    ExitCode::from(EXIT_CONFIG)
+}
+
+fn people(config: &Config, args: &person::PersonArgs) -> ExitCode {
+    let folder = serve::state_folder(config);
+    let now = crate::shell::clock::now().wall;
+    match person::run(args, &folder, &mut crate::shell::clock::System::default(), now, &mut std::io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rappel : {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent_and_config_stands_anywhere() {
+        Arguments::command().debug_assert();
+        for line in ["rappel serve --config a.toml", "rappel --config a.toml serve", "rappel explain 015 --config a.toml", "rappel person add MEL --config a.toml", "rappel demo --once --json --config a.toml"] {
+            let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(arguments.config.as_deref(), Some(Path::new("a.toml")), "{line}");
+        }
+        for line in ["rappel", "rappel explain", "rappel person", "rappel person add", "rappel serve x"] {
+            assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

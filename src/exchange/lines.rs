@@ -35,6 +35,8 @@ pub struct LineSettings {
     pub domain: String,
     /// Addresses taken without resolution, besides the resolved ones.
     pub peers: Vec<PeerAddress>,
+    /// The account at the operator; empty when there is none.
+    pub username: String,
     pub credentials: Option<Credentials>,
     /// Our own numbers, E.164 first form; the first one is shown.
     pub shown: Option<crate::domain::number::E164>,
@@ -125,7 +127,7 @@ impl Lines {
         let number = permit.number_on_wire(settings.format, &settings.outside_prefix);
         let uri = format!("sip:{}@{}", number.replace('#', "%23"), settings.domain);
         let shown = settings.shown.as_ref().map(|n| shown_as(n, settings.format)).unwrap_or_default();
-        let username = settings.credentials.as_ref().map(|c| c.username.clone()).unwrap_or_default();
+        let username = settings.username.clone();
         let from_user = if settings.from_username && !username.is_empty() { &username } else { &shown };
         let asserted = name_addr("", &shown, &settings.domain);
         let mut headers = Vec::new();
@@ -257,7 +259,7 @@ impl Exchange {
 }
 
 fn registration(settings: &LineSettings, local: SocketAddr) -> TrunkConfig {
-    let user = settings.credentials.as_ref().map_or("rappel", |c| c.username.as_str());
+    let user = if settings.username.is_empty() { "rappel" } else { settings.username.as_str() };
     TrunkConfig {
         register: settings.register,
         registrar_uri: format!("sip:{}", settings.domain),

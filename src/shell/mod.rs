@@ -3,8 +3,10 @@
 //! [`signalling`] the one thread of signalling and rules · [`sip_io`] its sockets · [`rtp_io`] the media thread · [`clock`] time and entropy
 
 pub mod clock;
+pub mod control;
 pub mod dns;
 pub mod rtp_io;
 pub mod run;
 pub mod signalling;
 pub mod sip_io;
+pub mod web;

@@ -29,6 +29,7 @@ use crate::switchboard::line::Line;
 
 use super::clock::{self, System};
 use super::rtp_io::{self, PortRange, RtpIo};
+use crate::screen::SignIn;
 use super::signalling::{Inbox, MAX_INBOX, Signalling, Surroundings, Tickets};
 use super::sip_io::{MAX_STREAM_QUEUE, SipIo};
 
@@ -39,8 +40,10 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Threads of the page.
 const WEB_THREADS: usize = 2;
 
-/// Everything the service needs, each layer's own plain data; filled from the configuration by [`super::wiring`].
+/// Everything the service needs, each layer's own plain data; filled from the configuration by the command line.
 pub struct Service {
+    pub agency: String,
+    pub sign_in: SignIn,
     pub listen: Vec<(Transport, SocketAddr)>,
     pub advertise: Option<IpAddr>,
     /// Networks that phones may come from.
@@ -118,7 +121,8 @@ pub fn serve(service: Service) -> Result<(), RunError> {
         status: status_end,
         inbox: inbox.clone(),
         targets,
-        configured: !service.trunks.is_empty() && !service.phones.is_empty(),
+        agency: service.agency.clone(),
+        sign_in: service.sign_in.clone(),
     };
     let record_writer = writer.clone();
     let (ready, ready_end) = oneshot::channel();

@@ -1,0 +1,153 @@
+//! `rappel serve`: the configuration, turned into each layer's own plain data, and the service started.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+use crate::config::model::{self, LogFormat};
+use crate::config::net::{Host, Net, Source};
+use crate::exchange::lines::{LineSettings, Present};
+use crate::screen::SignIn;
+use crate::shell::rtp_io::PortRange;
+use crate::shell::run::{self, Limits, Phone, RunError, Service};
+use crate::sip::api::{Credentials, Transport};
+use crate::sip::guard::PeerAddress;
+use crate::sip::identity::{CallerIdHeader, IdentitySettings};
+
+/// Where the records stand: `[store] path`, else what the service manager gives, else `./var`.
+pub fn state_folder(config: &Config) -> PathBuf {
+    config.store.path.clone().or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from)).unwrap_or_else(|| PathBuf::from("var"))
+}
+
+pub fn serve(config: &Config) -> ExitCode {
+    start_log(config);
+    if config.trunks.is_empty() || config.phones.is_empty() {
+        eprintln!("attention : aucun {} dans la configuration : la page s'ouvre, mais aucun appel ne passe.", missing(config));
+    }
+    match run::serve(service(config, SignIn::Required)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(RunError::Store(error)) => failed(&error.to_string()),
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+fn failed(why: &str) -> ExitCode {
+    eprintln!("rappel : {why}");
+    ExitCode::FAILURE
+}
+
+fn missing(config: &Config) -> &'static str {
+    match (config.trunks.is_empty(), config.phones.is_empty()) {
+        (true, true) => "opérateur ([[trunk]]) ni poste ([[phone]])",
+        (true, false) => "opérateur ([[trunk]])",
+        _ => "poste ([[phone]])",
+    }
+}
+
+fn start_log(config: &Config) {
+    let filter = EnvFilter::new(format!("warn,rappel={}", config.log.level));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // a second log in one process is refused: the first goes on
+    let _ = match config.log.format {
+        LogFormat::Json => log.json().try_init(),
+        LogFormat::Text => log.with_ansi(false).try_init(),
+    };
+}
+
+fn service(config: &Config, sign_in: SignIn) -> Service {
+    let folder = config.beside(Path::new("prompts"));
+    let music = config.beside(&config.media.hold_music);
+    Service {
+        agency: config.agency.name.clone(),
+        sign_in,
+        listen: config.sip.listen.iter().map(|l| (transport(l.transport), l.address)).collect(),
+        advertise: config.sip.advertise,
+        phone_nets: config.sip.phones.iter().map(net).collect(),
+        realm: "rappel".to_owned(),
+        trunks: config.trunks.iter().map(|t| (trunk(t), t.channels)).collect(),
+        phones: config.phones.iter().map(phone).collect(),
+        ring: config.line.ring.clone(),
+        ring_time: config.line.ring_time,
+        hours: config.hours.clone(),
+        rules: config.rules.clone(),
+        per_hour: config.dialling.per_hour as usize,
+        ports: PortRange { first: config.media.ports.first, last: config.media.ports.last },
+        hold_music: music.is_file().then_some(music),
+        prompts: folder.is_dir().then_some(folder),
+        silence_seconds: u32::try_from(config.media.silence.as_secs()).unwrap_or(u32::MAX),
+        limits: Limits {
+            calls_per_second: config.limits.calls_per_second,
+            requests_per_second: config.limits.requests_per_second,
+            pending: config.limits.pending,
+            transactions: config.limits.transactions,
+        },
+        state: state_folder(config),
+        web_listen: config.web.listen.clone(),
+        web_hosts: config.web.hosts.clone(),
+    }
+}
+
+fn transport(transport: model::Transport) -> Transport {
+    match transport {
+        model::Transport::Udp => Transport::Udp,
+        model::Transport::Tcp => Transport::Tcp,
+    }
+}
+
+fn net(net: &Net) -> PeerAddress {
+    PeerAddress::Net { base: net.address, prefix: net.prefix }
+}
+
+fn source(source: &Source) -> PeerAddress {
+    match source {
+        Source::Net(of) => net(of),
+        Source::Port(address) => PeerAddress::Socket(*address),
+    }
+}
+
+fn phone(phone: &model::Phone) -> Phone {
+    let owner = if phone.owner.is_empty() { phone.name.clone() } else { phone.owner.clone() };
+    Phone { extension: phone.extension.clone(), owner, password: phone.password.expose().to_owned(), calls: phone.calls }
+}
+
+fn target(host: &Host) -> String {
+    let name = if host.name.contains(':') { format!("[{}]", host.name) } else { host.name.clone() };
+    host.port.map_or(name.clone(), |port| format!("{name}:{port}"))
+}
+
+fn trunk(trunk: &model::Trunk) -> LineSettings {
+    let password = trunk.password.as_ref().map(|p| p.expose().to_owned());
+    let credentials = password.map(|password| Credentials { username: trunk.auth_username.clone(), password, realm: trunk.realm.clone() });
+    LineSettings {
+        name: trunk.name.clone(),
+        target: target(trunk.proxy.as_ref().unwrap_or(&trunk.address)),
+        transport: transport(trunk.transport),
+        domain: trunk.domain.clone(),
+        peers: trunk.peers.iter().map(source).collect(),
+        username: trunk.username.clone(),
+        credentials,
+        shown: trunk.numbers.first().cloned(),
+        from_username: trunk.from_user == model::FromUser::Username,
+        present: match trunk.present {
+            model::Present::From => Present::From,
+            model::Present::Pai => Present::Pai,
+            model::Present::Ppi => Present::Ppi,
+            model::Present::Rpid => Present::Rpid,
+        },
+        format: trunk.number_format,
+        outside_prefix: trunk.outside_prefix.clone(),
+        identity: IdentitySettings {
+            caller_id: match trunk.caller_id {
+                model::CallerId::Pai => CallerIdHeader::Pai,
+                model::CallerId::From => CallerIdHeader::From,
+            },
+            caller_prefix: trunk.caller_prefix.clone(),
+            own_numbers: trunk.numbers.clone(),
+        },
+        register: trunk.register,
+        expires: trunk.expires,
+        keepalive: (!trunk.keepalive.is_zero() && !trunk.register).then_some(trunk.keepalive),
+    }
+}
