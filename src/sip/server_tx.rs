@@ -135,8 +135,8 @@ pub(super) fn key(request: &Message, method: Method, flow: &Flow) -> String {
     key
 }
 
-/// Names a new INVITE whatever way it took (8.2.2.2).
-pub(super) fn merged_key(request: &Message, flow: &Flow) -> String {
+/// Names a new INVITE whatever way it took, another of the operator's machines included (8.2.2.2).
+pub(super) fn merged_key(request: &Message) -> String {
     let from = request.from();
-    format!("{} {} {} {}", flow.remote.ip(), request.cseq().0, from.tag().unwrap_or(""), request.call_id())
+    format!("{} {} {}", request.cseq().0, from.tag().unwrap_or(""), request.call_id())
 }

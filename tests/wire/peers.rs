@@ -117,8 +117,8 @@ fn a_full_table_says_500_to_a_trunk_and_503_to_a_phone() {
     pair.inject(&request("INVITE", "sip:0199000000@127.0.0.1", "one", 1, None, ""));
     pair.got_status(100);
     let Event::Invite { session, .. } = pair.event(A) else { panic!("INVITE") };
-    for (peer, status) in [(Peer::Trunk(0), 500), (Peer::Phone, 503)] {
-        let bytes = request("INVITE", "sip:0199000000@127.0.0.1", "two", 2, None, "").encode();
+    for (peer, status, branch) in [(Peer::Trunk(0), 500, "two"), (Peer::Phone, 503, "three")] {
+        let bytes = request("INVITE", "sip:0199000000@127.0.0.1", branch, 2, None, "").encode();
         pair.a.handle_message(pair.now, peer, flow(A), &bytes);
         pair.flush();
         assert_eq!(pair.got_status(status).get("Retry-After").is_some(), status == 503);
