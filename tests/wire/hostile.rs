@@ -88,10 +88,10 @@ fn react(pair: &mut Pair, round: usize) {
             | Event::NotAcked { session }
             | Event::Reoffered { session, .. }
             | Event::Pong { session, .. }
-            | Event::Provisional { session, .. } => {
-                if round > 6 {
-                    end.bye(now, session, None);
-                }
+            | Event::Provisional { session, .. }
+                if round > 6 =>
+            {
+                end.bye(now, session, None);
             }
             _ => {}
         }

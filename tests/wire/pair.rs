@@ -73,7 +73,12 @@ pub struct Pair {
 }
 
 pub fn flow(from: Side) -> Flow {
-    Flow { transport: Transport::Udp, local: from.address().parse().unwrap(), remote: from.other().address().parse().unwrap(), connection: None }
+    Flow {
+        transport: Transport::Udp,
+        local: from.address().parse().unwrap(),
+        remote: from.other().address().parse().unwrap(),
+        connection: None,
+    }
 }
 
 pub fn read(bytes: &[u8]) -> Message {

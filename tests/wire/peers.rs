@@ -141,7 +141,12 @@ fn a_phone_behind_nat_is_answered_where_it_sends_from() {
         )
     };
     for (peer, via, remote, stamp) in [
-        (Peer::Phone, "10.0.0.4:5062;branch=z9hG4bKa;rport", "127.0.0.9:40123", "SIP/2.0/UDP 10.0.0.4:5062;branch=z9hG4bKa;received=127.0.0.9;rport=40123"),
+        (
+            Peer::Phone,
+            "10.0.0.4:5062;branch=z9hG4bKa;rport",
+            "127.0.0.9:40123",
+            "SIP/2.0/UDP 10.0.0.4:5062;branch=z9hG4bKa;received=127.0.0.9;rport=40123",
+        ),
         (Peer::Phone, "10.0.0.4:5062;branch=z9hG4bKb", "127.0.0.9:40123", "SIP/2.0/UDP 10.0.0.4:5062;branch=z9hG4bKb;received=127.0.0.9"),
         (Peer::Trunk(0), "10.0.0.4:5062;branch=z9hG4bKc", "127.0.0.9:5062", "SIP/2.0/UDP 10.0.0.4:5062;branch=z9hG4bKc;received=127.0.0.9"),
         (Peer::Trunk(0), "127.0.0.9:5062;branch=z9hG4bKd", "127.0.0.9:5062", "SIP/2.0/UDP 127.0.0.9:5062;branch=z9hG4bKd"),
@@ -182,7 +187,8 @@ fn refer_info_and_update_of_a_phone() {
     pair.a.answer(now, session, SDP.to_vec());
     let ok = pair.got_status(200);
     let tag = ok.to().tag().map(str::to_owned);
-    let inside = |method: &str, cseq: u32, more: &str| request(method, "sip:127.0.0.1:5060", &format!("{method}{cseq}"), cseq, tag.as_deref(), more);
+    let inside =
+        |method: &str, cseq: u32, more: &str| request(method, "sip:127.0.0.1:5060", &format!("{method}{cseq}"), cseq, tag.as_deref(), more);
     let mut ack = inside("ACK", 1, "");
     ack.push("Content-Type", "application/sdp");
     ack.body = SDP.to_vec();
@@ -194,7 +200,9 @@ fn refer_info_and_update_of_a_phone() {
     info.body = b"Signal=5\r\n".to_vec();
     pair.inject(&info);
     pair.inject(&info);
-    assert!(matches!(pair.event(A), Event::Info { content_type, body, .. } if content_type == "application/dtmf-relay" && body == b"Signal=5\r\n"));
+    assert!(
+        matches!(pair.event(A), Event::Info { content_type, body, .. } if content_type == "application/dtmf-relay" && body == b"Signal=5\r\n")
+    );
     pair.no_event();
     pair.got_status(200);
     pair.got_status(200);
