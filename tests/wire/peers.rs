@@ -251,3 +251,45 @@ fn a_call_on_a_lost_connection_is_lost() {
     assert!(matches!(pair.event(A), Event::Lost { session: s } if s == session));
     pair.finish();
 }
+
+#[test]
+fn nothing_is_sent_twice_on_tcp() {
+    let mut pair = Pair::manual(58);
+    let tcp = Flow { transport: Transport::Tcp, connection: Some(4), ..flow(A) };
+    let now = pair.now;
+    let a = pair.a.invite(now, rappel::sip::api::Invite { flow: tcp, ..call(A) }).unwrap();
+    pair.run(Duration::from_millis(31_900));
+    assert_eq!(pair.sent[0], 1);
+    assert!(pair.got_request(Method::Invite).get("Via").unwrap().starts_with("SIP/2.0/TCP "));
+    pair.run(Duration::from_millis(200));
+    assert!(matches!(pair.event(A), Event::Rejected { session, status: 408, provisional: false, .. } if session == a));
+    pair.finish();
+}
+
+#[test]
+fn the_route_set_and_a_new_target_are_followed() {
+    let mut pair = Pair::manual(59);
+    let routes = "Record-Route: <sip:127.0.0.2:5080;lr>, <sip:p2.example.fr;lr>\n";
+    pair.inject(&request("INVITE", "sip:0199000000@127.0.0.1", "i", 1, None, routes));
+    assert_eq!(pair.got_status(100).list("Record-Route").len(), 2);
+    let Event::Invite { session, .. } = pair.event(A) else { panic!("INVITE") };
+    let now = pair.now;
+    pair.a.answer(now, session, SDP.to_vec());
+    let ok = pair.got_status(200);
+    let tag = ok.to().tag().map(str::to_owned);
+    let inside = |method: &str, cseq: u32| request(method, "sip:127.0.0.1:5060", &format!("{method}{cseq}"), cseq, tag.as_deref(), "");
+    pair.inject(&inside("ACK", 1));
+    let mut update = inside("UPDATE", 2);
+    update.set("Contact", "<sip:moved@127.0.0.2:5099>");
+    pair.inject(&update);
+    pair.got_status(200);
+    let now = pair.now;
+    pair.a.bye(now, session, None);
+    let sent = pair.a.poll_transmit().unwrap();
+    assert_eq!(sent.flow.remote.to_string(), "127.0.0.2:5080", "the first route, at the peer's own address");
+    let bye = crate::pair::read(&sent.bytes);
+    assert_eq!(bye.uri(), "sip:moved@127.0.0.2:5099");
+    assert_eq!(bye.list("Route"), ["<sip:127.0.0.2:5080;lr>", "<sip:p2.example.fr;lr>"]);
+    pair.inject(&reply(&bye, 200, "peer"));
+    pair.finish();
+}
