@@ -51,6 +51,15 @@ pub(super) struct Auth {
     pub nonces: Vec<String>,
 }
 
+/// How a request leaves, and for whom.
+pub(super) struct Sending {
+    pub flow: Flow,
+    /// Of its Via, which it bears already.
+    pub branch: String,
+    pub owner: Owner,
+    pub auth: Option<Box<Auth>>,
+}
+
 pub(super) struct ClientTx {
     pub owner: Owner,
     pub flow: Flow,
@@ -72,7 +81,8 @@ pub(super) struct ClientTx {
 
 impl ClientTx {
     /// Sends the request and starts A and B, or E and F.
-    pub fn start(io: &mut Io, now: Instant, id: TxId, flow: Flow, branch: String, request: Box<Message>, owner: Owner, auth: Option<Box<Auth>>) -> ClientTx {
+    pub fn start(io: &mut Io, now: Instant, id: TxId, request: Box<Message>, sending: Sending) -> ClientTx {
+        let Sending { flow, branch, owner, auth } = sending;
         let (cseq, method) = request.cseq();
         let wire = request.encode();
         io.send(flow, wire.clone());

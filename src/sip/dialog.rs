@@ -127,7 +127,9 @@ impl Dialog {
     pub fn flow(&self, flow: &Flow) -> Flow {
         let next = self.routes.first().map_or(self.target.as_str(), |route| bare_uri(route));
         match literal(next) {
-            Some((ip, port)) if flow.transport == Transport::Udp && ip == flow.remote.ip() => Flow { remote: SocketAddr::new(ip, port), ..*flow },
+            Some((ip, port)) if flow.transport == Transport::Udp && ip == flow.remote.ip() => {
+                Flow { remote: SocketAddr::new(ip, port), ..*flow }
+            }
             _ => *flow,
         }
     }

@@ -122,7 +122,8 @@ pub(super) fn key(request: &Message, method: Method, flow: &Flow) -> String {
     };
     let mut key = String::with_capacity(96);
     let _ = write!(key, "{kind}{} {}", flow.remote.ip(), via.sent_by);
-    match via.branch.as_deref().filter(|b| b.len() > COOKIE.len() && b.get(..COOKIE.len()).is_some_and(|c| c.eq_ignore_ascii_case(COOKIE))) {
+    match via.branch.as_deref().filter(|b| b.len() > COOKIE.len() && b.get(..COOKIE.len()).is_some_and(|c| c.eq_ignore_ascii_case(COOKIE)))
+    {
         Some(branch) => {
             let _ = write!(key, " {branch}");
         }
@@ -135,8 +136,8 @@ pub(super) fn key(request: &Message, method: Method, flow: &Flow) -> String {
     key
 }
 
-/// Names a new INVITE whatever way it took (8.2.2.2).
-pub(super) fn merged_key(request: &Message, flow: &Flow) -> String {
+/// Names a new INVITE whatever way it took, another of the operator's machines included (8.2.2.2).
+pub(super) fn merged_key(request: &Message) -> String {
     let from = request.from();
-    format!("{} {} {} {}", flow.remote.ip(), request.cseq().0, from.tag().unwrap_or(""), request.call_id())
+    format!("{} {} {}", request.cseq().0, from.tag().unwrap_or(""), request.call_id())
 }

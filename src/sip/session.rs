@@ -16,12 +16,21 @@ pub(super) const MAX_EARLY: usize = 8;
 
 pub(super) enum Phase {
     /// Their INVITE waits for our final response.
-    Incoming { tx: TxId, invite: Box<Message> },
+    Incoming {
+        tx: TxId,
+        invite: Box<Message>,
+    },
     /// Our INVITE waits for theirs.
-    Outgoing { tx: TxId, provisional: bool, cancel: Option<Cancel> },
+    Outgoing {
+        tx: TxId,
+        provisional: bool,
+        cancel: Option<Cancel>,
+    },
     Confirmed,
     /// Over for the exchange: our BYE waits for the ACK of our 2xx, or for its response. `bye` is `None` when it has been sent.
-    Closing { bye: Option<Bye> },
+    Closing {
+        bye: Option<Bye>,
+    },
 }
 
 /// The exchange gave up an INVITE of ours.

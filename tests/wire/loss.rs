@@ -97,7 +97,8 @@ fn retransmission_storm_leaves_nothing() {
         pair.invite(A);
         pair.run(Duration::from_millis(2));
     }
-    let sessions: Vec<SessionId> = pair.events.drain(..).filter_map(|(_, e)| if let Event::Invite { session, .. } = e { Some(session) } else { None }).collect();
+    let sessions: Vec<SessionId> =
+        pair.events.drain(..).filter_map(|(_, e)| if let Event::Invite { session, .. } = e { Some(session) } else { None }).collect();
     assert_eq!(sessions.len(), 500);
     for session in sessions {
         let now = pair.now;

@@ -11,6 +11,8 @@ use rappel::sip::message::{Message, Method};
 use rappel::sip::wire::{self, Framing, Read};
 
 pub const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\n";
+/// Messages kept on the tape.
+const TAPE: usize = 16;
 /// No test runs longer than this, in virtual time.
 const END_OF_TIME: Duration = Duration::from_secs(3600);
 
@@ -61,13 +63,22 @@ pub struct Pair {
     pub events: VecDeque<(Side, Event)>,
     /// Messages sent, by sender.
     pub sent: [usize; 2],
+    /// The last messages sent, by sender.
+    pub tape: VecDeque<(Side, Vec<u8>)>,
+    /// Sessions ever reported, for `hang_up_all`.
+    known: Vec<(Side, SessionId)>,
     random: Seeded,
     wire: BTreeMap<(Instant, u64), (Side, Vec<u8>)>,
     copies: u64,
 }
 
 pub fn flow(from: Side) -> Flow {
-    Flow { transport: Transport::Udp, local: from.address().parse().unwrap(), remote: from.other().address().parse().unwrap(), connection: None }
+    Flow {
+        transport: Transport::Udp,
+        local: from.address().parse().unwrap(),
+        remote: from.other().address().parse().unwrap(),
+        connection: None,
+    }
 }
 
 pub fn read(bytes: &[u8]) -> Message {
@@ -93,6 +104,8 @@ impl Pair {
             sieve: None,
             events: VecDeque::new(),
             sent: [0; 2],
+            tape: VecDeque::new(),
+            known: Vec::new(),
             random: Seeded(seed ^ 0x7e7),
             wire: BTreeMap::new(),
             copies: 0,
@@ -115,8 +128,26 @@ impl Pair {
         let invite = call(from);
         let now = self.now;
         let session = self.end(from).invite(now, invite).expect("room");
+        self.known.push((from, session));
         self.flush();
         session
+    }
+
+    /// Ends every session there ever was; those that are gone do not mind.
+    pub fn hang_up_all(&mut self) {
+        for (side, session) in std::mem::take(&mut self.known) {
+            let now = self.now;
+            self.end(side).bye(now, session, None);
+        }
+        self.flush();
+    }
+
+    /// Keeps the events, and loses what was about to be sent.
+    pub fn flush_unheard(&mut self) {
+        let sieve = self.sieve.replace(Box::new(|_, _| false));
+        self.flush();
+        self.sieve = sieve;
+        self.tape.clear();
     }
 
     fn chance(&mut self, thousandths: u32) -> bool {
@@ -127,12 +158,20 @@ impl Pair {
     pub fn flush(&mut self) {
         for side in [A, B] {
             while let Some(event) = self.end(side).poll_event() {
+                if let Event::Invite { session, .. } = &event {
+                    self.known.push((side, *session));
+                }
                 self.events.push_back((side, event));
             }
             while let Some(transmit) = self.end(side).poll_transmit() {
                 self.sent[side as usize] += 1;
-                let message = read(&transmit.bytes);
-                if self.sieve.as_mut().is_some_and(|keep| !keep(side, &message)) {
+                self.tape.push_back((side, transmit.bytes.clone()));
+                if self.tape.len() > TAPE {
+                    self.tape.pop_front();
+                }
+                if let (Some(keep), Read::Message(message)) = (&mut self.sieve, wire::read(&transmit.bytes, Framing::Datagram))
+                    && !keep(side, &message)
+                {
                     continue;
                 }
                 let copies = if self.chance(self.net.duplicates) { 2 } else { 1 };

@@ -117,8 +117,8 @@ fn a_full_table_says_500_to_a_trunk_and_503_to_a_phone() {
     pair.inject(&request("INVITE", "sip:0199000000@127.0.0.1", "one", 1, None, ""));
     pair.got_status(100);
     let Event::Invite { session, .. } = pair.event(A) else { panic!("INVITE") };
-    for (peer, status) in [(Peer::Trunk(0), 500), (Peer::Phone, 503)] {
-        let bytes = request("INVITE", "sip:0199000000@127.0.0.1", "two", 2, None, "").encode();
+    for (peer, status, branch) in [(Peer::Trunk(0), 500, "two"), (Peer::Phone, 503, "three")] {
+        let bytes = request("INVITE", "sip:0199000000@127.0.0.1", branch, 2, None, "").encode();
         pair.a.handle_message(pair.now, peer, flow(A), &bytes);
         pair.flush();
         assert_eq!(pair.got_status(status).get("Retry-After").is_some(), status == 503);
@@ -141,7 +141,12 @@ fn a_phone_behind_nat_is_answered_where_it_sends_from() {
         )
     };
     for (peer, via, remote, stamp) in [
-        (Peer::Phone, "10.0.0.4:5062;branch=z9hG4bKa;rport", "127.0.0.9:40123", "SIP/2.0/UDP 10.0.0.4:5062;branch=z9hG4bKa;received=127.0.0.9;rport=40123"),
+        (
+            Peer::Phone,
+            "10.0.0.4:5062;branch=z9hG4bKa;rport",
+            "127.0.0.9:40123",
+            "SIP/2.0/UDP 10.0.0.4:5062;branch=z9hG4bKa;received=127.0.0.9;rport=40123",
+        ),
         (Peer::Phone, "10.0.0.4:5062;branch=z9hG4bKb", "127.0.0.9:40123", "SIP/2.0/UDP 10.0.0.4:5062;branch=z9hG4bKb;received=127.0.0.9"),
         (Peer::Trunk(0), "10.0.0.4:5062;branch=z9hG4bKc", "127.0.0.9:5062", "SIP/2.0/UDP 10.0.0.4:5062;branch=z9hG4bKc;received=127.0.0.9"),
         (Peer::Trunk(0), "127.0.0.9:5062;branch=z9hG4bKd", "127.0.0.9:5062", "SIP/2.0/UDP 127.0.0.9:5062;branch=z9hG4bKd"),
@@ -182,7 +187,8 @@ fn refer_info_and_update_of_a_phone() {
     pair.a.answer(now, session, SDP.to_vec());
     let ok = pair.got_status(200);
     let tag = ok.to().tag().map(str::to_owned);
-    let inside = |method: &str, cseq: u32, more: &str| request(method, "sip:127.0.0.1:5060", &format!("{method}{cseq}"), cseq, tag.as_deref(), more);
+    let inside =
+        |method: &str, cseq: u32, more: &str| request(method, "sip:127.0.0.1:5060", &format!("{method}{cseq}"), cseq, tag.as_deref(), more);
     let mut ack = inside("ACK", 1, "");
     ack.push("Content-Type", "application/sdp");
     ack.body = SDP.to_vec();
@@ -194,7 +200,9 @@ fn refer_info_and_update_of_a_phone() {
     info.body = b"Signal=5\r\n".to_vec();
     pair.inject(&info);
     pair.inject(&info);
-    assert!(matches!(pair.event(A), Event::Info { content_type, body, .. } if content_type == "application/dtmf-relay" && body == b"Signal=5\r\n"));
+    assert!(
+        matches!(pair.event(A), Event::Info { content_type, body, .. } if content_type == "application/dtmf-relay" && body == b"Signal=5\r\n")
+    );
     pair.no_event();
     pair.got_status(200);
     pair.got_status(200);
@@ -241,5 +249,47 @@ fn a_call_on_a_lost_connection_is_lost() {
     pair.a.handle_connection_lost(now, 4);
     pair.flush();
     assert!(matches!(pair.event(A), Event::Lost { session: s } if s == session));
+    pair.finish();
+}
+
+#[test]
+fn nothing_is_sent_twice_on_tcp() {
+    let mut pair = Pair::manual(58);
+    let tcp = Flow { transport: Transport::Tcp, connection: Some(4), ..flow(A) };
+    let now = pair.now;
+    let a = pair.a.invite(now, rappel::sip::api::Invite { flow: tcp, ..call(A) }).unwrap();
+    pair.run(Duration::from_millis(31_900));
+    assert_eq!(pair.sent[0], 1);
+    assert!(pair.got_request(Method::Invite).get("Via").unwrap().starts_with("SIP/2.0/TCP "));
+    pair.run(Duration::from_millis(200));
+    assert!(matches!(pair.event(A), Event::Rejected { session, status: 408, provisional: false, .. } if session == a));
+    pair.finish();
+}
+
+#[test]
+fn the_route_set_and_a_new_target_are_followed() {
+    let mut pair = Pair::manual(59);
+    let routes = "Record-Route: <sip:127.0.0.2:5080;lr>, <sip:p2.example.fr;lr>\n";
+    pair.inject(&request("INVITE", "sip:0199000000@127.0.0.1", "i", 1, None, routes));
+    assert_eq!(pair.got_status(100).list("Record-Route").len(), 2);
+    let Event::Invite { session, .. } = pair.event(A) else { panic!("INVITE") };
+    let now = pair.now;
+    pair.a.answer(now, session, SDP.to_vec());
+    let ok = pair.got_status(200);
+    let tag = ok.to().tag().map(str::to_owned);
+    let inside = |method: &str, cseq: u32| request(method, "sip:127.0.0.1:5060", &format!("{method}{cseq}"), cseq, tag.as_deref(), "");
+    pair.inject(&inside("ACK", 1));
+    let mut update = inside("UPDATE", 2);
+    update.set("Contact", "<sip:moved@127.0.0.2:5099>");
+    pair.inject(&update);
+    pair.got_status(200);
+    let now = pair.now;
+    pair.a.bye(now, session, None);
+    let sent = pair.a.poll_transmit().unwrap();
+    assert_eq!(sent.flow.remote.to_string(), "127.0.0.2:5080", "the first route, at the peer's own address");
+    let bye = crate::pair::read(&sent.bytes);
+    assert_eq!(bye.uri(), "sip:moved@127.0.0.2:5099");
+    assert_eq!(bye.list("Route"), ["<sip:127.0.0.2:5080;lr>", "<sip:p2.example.fr;lr>"]);
+    pair.inject(&reply(&bye, 200, "peer"));
     pair.finish();
 }

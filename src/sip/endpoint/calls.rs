@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::now::Instant;
 use crate::sip::api::{Event, Flow, Invite, RequestId, SessionId};
-use crate::sip::client_tx::{Auth, ClientTx};
+use crate::sip::client_tx::{Auth, ClientTx, Sending};
 use crate::sip::dialog::Dialog;
 use crate::sip::endpoint::io::{Owner, SessionTimer, Timer, TxId};
 use crate::sip::endpoint::{Endpoint, Full, text};
@@ -63,13 +63,14 @@ impl Endpoint {
     /// Answers the caller: 200, sent again until its ACK comes.
     pub fn answer(&mut self, now: Instant, id: SessionId, sdp: Vec<u8>) {
         let Some((tx, invite)) = self.take_incoming(id) else { return };
-        let offered = text::sdp(&invite).is_none();
-        self.accept(now, id, tx, &invite, sdp, offered, true);
+        self.accept(now, id, tx, &invite, sdp);
     }
 
-    /// Sends a 200 to an INVITE and waits for its ACK (13.3.1.4).
-    pub(super) fn accept(&mut self, now: Instant, id: SessionId, tx: TxId, invite: &Message, sdp: Vec<u8>, offered: bool, initial: bool) {
+    /// Sends a 200 to an INVITE, first or later, and waits for its ACK (13.3.1.4).
+    pub(super) fn accept(&mut self, now: Instant, id: SessionId, tx: TxId, invite: &Message, sdp: Vec<u8>) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        let offered = text::sdp(invite).is_none();
+        let initial = invite.to().tag().is_none();
         let mut reply = Message::reply(invite, 200, Some(&session.dialog.local_tag));
         reply.push("Contact", session.contact.as_str());
         reply.push("Allow", text::ALLOW);
@@ -145,7 +146,8 @@ impl Endpoint {
         }
         tx.cancel = Some(cancel_id);
         let (flow, branch) = (tx.flow, tx.branch.clone());
-        let cancel_tx = ClientTx::start(&mut self.io, now, cancel_id, flow, branch, Box::new(request), Owner::Nobody, None);
+        let sending = Sending { flow, branch, owner: Owner::Nobody, auth: None };
+        let cancel_tx = ClientTx::start(&mut self.io, now, cancel_id, Box::new(request), sending);
         self.clients.insert(cancel_id, cancel_tx);
         self.io.set(Timer::Session(id, SessionTimer::Cancelled), now + T1_64);
     }

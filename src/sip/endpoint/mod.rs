@@ -25,7 +25,7 @@ use std::collections::{HashMap, VecDeque};
 use crate::domain::entropy::Entropy;
 use crate::domain::now::Instant;
 use crate::sip::api::{Event, Flow, Peer, RequestId, SessionId, Transmit, Transport};
-use crate::sip::client_tx::{Auth, ClientTx, Ended};
+use crate::sip::client_tx::{Auth, ClientTx, Ended, Sending};
 use crate::sip::endpoint::io::{Io, Owner, SessionTimer, Timer, TxId, random_hex};
 use crate::sip::message::{Message, Method};
 use crate::sip::server_tx::ServerTx;
@@ -66,6 +66,8 @@ pub struct Counts {
     /// Their requests outside a dialog that wait for `respond`.
     pub requests: usize,
     pub timers: usize,
+    /// Entries of the indexes by branch, by merged request and by tag.
+    pub names: usize,
     /// Messages that the reader refused or dropped since the start.
     pub unreadable: u64,
 }
@@ -136,6 +138,7 @@ impl Endpoint {
             pending: self.pending,
             requests: self.requests.len(),
             timers: self.io.timers.len(),
+            names: self.keys.len() + self.merged.len() + self.tags.len(),
             unreadable: self.unreadable,
         }
     }
@@ -251,7 +254,7 @@ impl Endpoint {
         let id = TxId(self.new_id());
         let branch = text::branch(id, self.entropy.u64());
         request.push_front("Via", text::via(&flow, &branch));
-        let tx = ClientTx::start(&mut self.io, now, id, flow, branch, request, owner, auth);
+        let tx = ClientTx::start(&mut self.io, now, id, request, Sending { flow, branch, owner, auth });
         self.clients.insert(id, tx);
         id
     }

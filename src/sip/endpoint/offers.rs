@@ -82,8 +82,7 @@ impl Endpoint {
     pub fn accept_offer(&mut self, now: Instant, id: SessionId, sdp: Vec<u8>) {
         let Some(theirs) = self.sessions.get_mut(&id).and_then(|s| s.theirs.take()) else { return };
         if theirs.request.method() == Some(Method::Invite) {
-            let offered = text::sdp(&theirs.request).is_none();
-            return self.accept(now, id, theirs.tx, &theirs.request, sdp, offered, false);
+            return self.accept(now, id, theirs.tx, &theirs.request, sdp);
         }
         let mut reply = Message::reply(&theirs.request, 200, None);
         if let Some(session) = self.sessions.get(&id) {

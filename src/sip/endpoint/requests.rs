@@ -56,7 +56,7 @@ impl Endpoint {
         }
         let in_dialog = method != Method::Register && inbound.request.to().tag().is_some();
         if !self.has_room(in_dialog) {
-            return if method == Method::Invite && !in_dialog { self.refuse_invite_overloaded(inbound) } else { self.refuse_overloaded(&inbound) };
+            return self.refuse_overloaded(&inbound);
         }
         if in_dialog {
             self.on_in_dialog(now, inbound);
@@ -90,7 +90,7 @@ impl Endpoint {
     }
 
     fn on_invite(&mut self, now: Instant, inbound: Inbound) {
-        let merged = merged_key(&inbound.request, &inbound.flow);
+        let merged = merged_key(&inbound.request);
         if self.merged.contains_key(&merged) {
             return self.refuse_stateless(&inbound, 482, &[]);
         }
@@ -98,7 +98,7 @@ impl Endpoint {
             return self.refuse_stateless(&inbound, 400, &[]);
         }
         if self.pending >= self.config.pending || self.sessions.len() >= self.config.sessions {
-            return self.refuse_invite_overloaded(inbound);
+            return self.refuse_invite_overloaded(now, inbound);
         }
         let session = SessionId(self.new_id());
         let tx = self.new_server(now, &inbound);
@@ -199,18 +199,28 @@ impl Endpoint {
         self.io.set(Timer::Session(id, SessionTimer::Provisional), now + PROVISIONAL_AGAIN);
     }
 
-    /// A call that finds a full table is told of, once a time it is sent (RULES row 20).
-    fn refuse_invite_overloaded(&mut self, inbound: Inbound) {
-        self.refuse_overloaded(&inbound);
+    /// A call that finds no place is told of, once (RULES row 20): its transaction absorbs the retransmissions.
+    fn refuse_invite_overloaded(&mut self, now: Instant, inbound: Inbound) {
+        let tx = self.new_server(now, &inbound);
+        let reply = self.overload_reply(&inbound);
+        self.respond_in(now, tx, &reply);
         let Inbound { peer, request, .. } = inbound;
         self.events.push_back(Event::Refused { peer, request });
     }
 
+    /// No transaction can be held: nothing is, and a flood is told of by nobody.
     fn refuse_overloaded(&mut self, inbound: &Inbound) {
-        match Self::overloaded(inbound.peer) {
-            503 => self.refuse_stateless(inbound, 503, &[("Retry-After", RETRY_AFTER.to_owned())]),
-            status => self.refuse_stateless(inbound, status, &[]),
+        let reply = self.overload_reply(inbound);
+        self.io.send(inbound.back, reply.encode());
+    }
+
+    fn overload_reply(&self, inbound: &Inbound) -> Message {
+        let status = Self::overloaded(inbound.peer);
+        let mut reply = self.tagged_reply(&inbound.request, status, None);
+        if status == 503 {
+            reply.push("Retry-After", RETRY_AFTER);
         }
+        reply
     }
 
     /// A response without transaction: the same request gets the same one again, To tag included (8.2.7).

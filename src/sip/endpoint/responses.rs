@@ -242,7 +242,9 @@ impl Endpoint {
         };
         let Some(tx) = self.clients.get_mut(&id) else { return false };
         let given_up = match tx.owner {
-            Owner::Invite(session) => matches!(self.sessions.get(&session).map(|s| &s.phase), None | Some(Phase::Outgoing { cancel: Some(_), .. })),
+            Owner::Invite(session) => {
+                matches!(self.sessions.get(&session).map(|s| &s.phase), None | Some(Phase::Outgoing { cancel: Some(_), .. }))
+            }
             _ => false,
         };
         if given_up || tx.flow.remote.ip() != flow.remote.ip() {

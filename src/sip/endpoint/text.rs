@@ -128,7 +128,8 @@ fn sdp_part(body: &[u8], boundary: &str) -> Option<Vec<u8>> {
     for part in text.split(delimiter.as_str()).skip(1) {
         let Some((head, content)) = part.split_once("\r\n\r\n") else { continue };
         let is_sdp = head.lines().any(|line| {
-            line.split_once(':').is_some_and(|(name, value)| name.trim().eq_ignore_ascii_case("content-type") && starts_with(value.trim(), SDP))
+            line.split_once(':')
+                .is_some_and(|(name, value)| name.trim().eq_ignore_ascii_case("content-type") && starts_with(value.trim(), SDP))
         });
         if is_sdp {
             return Some(content.strip_suffix("\r\n").unwrap_or(content).as_bytes().to_vec());
@@ -152,7 +153,12 @@ mod tests {
     use super::*;
 
     fn flow() -> Flow {
-        Flow { transport: Transport::Udp, local: "192.0.2.1:5060".parse().unwrap(), remote: "192.0.2.7:6000".parse().unwrap(), connection: None }
+        Flow {
+            transport: Transport::Udp,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: "192.0.2.7:6000".parse().unwrap(),
+            connection: None,
+        }
     }
 
     fn of(sent_by: &str, rport: bool) -> Via {
