@@ -203,7 +203,8 @@ impl Authenticator {
     }
 
     fn is_silent(&self, now: Instant, address: IpAddr, user: &str) -> bool {
-        let at_home = || self.accounts.get(user).is_some_and(|a| a.homes.iter().any(|(home, at)| *home == address && now.since(*at) < HOME_LIFE));
+        let at_home =
+            || self.accounts.get(user).is_some_and(|a| a.homes.iter().any(|(home, at)| *home == address && now.since(*at) < HOME_LIFE));
         let silent = |failures: Option<&Failures>| failures.is_some_and(|f| f.silent_until.is_some_and(|until| now < until));
         silent(self.pairs.get(&(address, user.to_owned()))) || (silent(self.addresses.get(&address)) && !at_home())
     }
@@ -313,7 +314,9 @@ struct Failures {
 /// True when this failure is the one that brings the silence.
 fn count_failure<K: std::hash::Hash + Eq>(table: &mut HashMap<K, Failures>, now: Instant, suspect: K, limit: usize) -> bool {
     if table.len() >= MAX_SUSPECTS && !table.contains_key(&suspect) {
-        table.retain(|_, f| f.silent_until.is_some_and(|until| now < until) || f.times.back().is_some_and(|t| now.since(*t) < FAILURE_WINDOW));
+        table.retain(|_, f| {
+            f.silent_until.is_some_and(|until| now < until) || f.times.back().is_some_and(|t| now.since(*t) < FAILURE_WINDOW)
+        });
         if table.len() >= MAX_SUSPECTS {
             return false;
         }

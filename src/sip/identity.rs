@@ -242,7 +242,7 @@ mod tests {
         }
         assert_eq!(of_from("tel:02079460000;phone-context=+44"), known("+442079460000"));
         assert_eq!(of_from("tel:0221234567;phone-context=+41"), known("+41221234567"));
-        assert_eq!(of_from("sip:0692123456@op.example"), known("+262692123456"));
+        assert_eq!(of_from("sip:0692000001@op.example"), known("+262692000001"));
         assert_eq!(of_from("sip:00442079460000@op.example"), known("+442079460000"));
     }
 
@@ -268,7 +268,10 @@ mod tests {
             assert_eq!(of_from(uri), Caller::Withheld, "{uri}");
         }
         for privacy in ["id", "user", "header", "user;id", "ID ; critical", "none;header"] {
-            let request = invite("\"M. Durand\" <sip:0639980001@op.example>", &[("P-Asserted-Identity", "<sip:+33639980001@op.example>"), ("Privacy", privacy)]);
+            let request = invite(
+                "\"M. Durand\" <sip:0639980001@op.example>",
+                &[("P-Asserted-Identity", "<sip:+33639980001@op.example>"), ("Privacy", privacy)],
+            );
             assert_eq!(caller_of(&request, &settings()), (Caller::Withheld, ScreenText::default()), "{privacy}");
         }
         let hidden = invite("\"Anonymous\" <sip:anonymous@anonymous.invalid>", &[("P-Asserted-Identity", "\"DURAND\" <tel:+33639980001>")]);
@@ -332,7 +335,9 @@ mod tests {
 
     #[test]
     fn names_are_cleaned_and_a_name_that_repeats_the_number_is_none() {
-        let name = |display: &str| caller_of(&invite("<sip:0639980001@h>", &[("P-Asserted-Identity", &format!("{display} <tel:+33639980001>"))]), &settings()).1;
+        let name = |display: &str| {
+            caller_of(&invite("<sip:0639980001@h>", &[("P-Asserted-Identity", &format!("{display} <tel:+33639980001>"))]), &settings()).1
+        };
         assert_eq!(name("\"Dupont, \\\"Jean\\\" <MEL>\"").as_str(), "Dupont, \"Jean\" <MEL>");
         assert_eq!(name("Jean Dupont").as_str(), "Jean Dupont");
         assert_eq!(name("\"\u{202e}Durand\u{7}\"").as_str(), "Durand");

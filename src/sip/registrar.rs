@@ -207,7 +207,14 @@ impl Registrar {
     }
 
     /// All of the request's Contacts, or none of them.
-    fn apply(&mut self, now: Instant, flow: Flow, request: &Message, extension: &Extension, wishes: Option<Vec<Wish>>) -> Result<(), Refusal> {
+    fn apply(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        request: &Message,
+        extension: &Extension,
+        wishes: Option<Vec<Wish>>,
+    ) -> Result<(), Refusal> {
         let (call_id, (cseq, _)) = (request.call_id(), request.cseq());
         let contacts = self.bindings.entry(extension.clone()).or_default();
         let touched = |stored: &Stored| wishes.as_ref().is_none_or(|wishes| wishes.iter().any(|w| w.uri == stored.binding.contact_uri));
@@ -217,7 +224,9 @@ impl Registrar {
         contacts.retain(|stored| !touched(stored));
         for wish in wishes.into_iter().flatten().filter(|wish| wish.expires > 0) {
             // The same socket in another Call-ID is the same device after a restart: its former contact is dead.
-            contacts.retain(|s| s.call_id == call_id || s.binding.flow.remote != flow.remote || hostport(&s.binding.contact_uri) != hostport(&wish.uri));
+            contacts.retain(|s| {
+                s.call_id == call_id || s.binding.flow.remote != flow.remote || hostport(&s.binding.contact_uri) != hostport(&wish.uri)
+            });
             if contacts.len() >= self.config.max_contacts
                 && let Some(oldest) = (0..contacts.len()).min_by_key(|i| contacts.get(*i).map(|s| s.binding.expires))
             {

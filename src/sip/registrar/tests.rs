@@ -1,9 +1,9 @@
 //! Phones register: what is granted, what is refused, and who gets no answer.
 
-use crate::sip::api::Transport;
-use crate::sip::digest::{self, Challenge};
 use super::*;
 use crate::domain::entropy::Seeded;
+use crate::sip::api::Transport;
+use crate::sip::digest::{self, Challenge};
 
 const REALM: &str = "rappel";
 
@@ -75,7 +75,14 @@ impl Bench {
         request
     }
 
-    fn registers(&mut self, remote: &str, user: &str, call_id: &str, contacts: &[&str], headers: &[(&str, &str)]) -> (Message, Vec<Change>) {
+    fn registers(
+        &mut self,
+        remote: &str,
+        user: &str,
+        call_id: &str,
+        contacts: &[&str],
+        headers: &[(&str, &str)],
+    ) -> (Message, Vec<Change>) {
         self.cseq += 1;
         let request = register(user, call_id, self.cseq, contacts, headers);
         let request = self.sign(remote, user, request);
@@ -104,12 +111,20 @@ const PHONE: &str = "10.0.0.9:5060";
 #[test]
 fn a_phone_registers_and_is_reached_over_the_flow_it_came_from() {
     let mut bench = Bench::new();
-    let (response, changes) = bench.registers("10.0.0.1:41000", "11", "a", &["<sip:11@192.168.7.7:5060;transport=udp>"], &[("Expires", "600")]);
+    let (response, changes) =
+        bench.registers("10.0.0.1:41000", "11", "a", &["<sip:11@192.168.7.7:5060;transport=udp>"], &[("Expires", "600")]);
     assert_eq!((response.status(), changes), (Some(200), changed("11", true)));
     assert_eq!(response.get("Contact"), Some("<sip:11@192.168.7.7:5060;transport=udp>;expires=600"));
     assert!(response.to().tag().is_some());
     let bindings = bench.registrar.bindings(&extension("11"));
-    assert_eq!(bindings, vec![Binding { contact_uri: "sip:11@192.168.7.7:5060;transport=udp".into(), flow: flow("10.0.0.1:41000"), expires: bench.now + Duration::from_secs(600) }]);
+    assert_eq!(
+        bindings,
+        vec![Binding {
+            contact_uri: "sip:11@192.168.7.7:5060;transport=udp".into(),
+            flow: flow("10.0.0.1:41000"),
+            expires: bench.now + Duration::from_secs(600)
+        }]
+    );
     assert!(bench.registrar.bindings(&extension("12")).is_empty());
     // a refresh changes nothing
     let (_, changes) = bench.registers("10.0.0.1:41000", "11", "a", &["<sip:11@192.168.7.7:5060;transport=udp>"], &[("Expires", "600")]);
@@ -136,7 +151,8 @@ fn both_algorithms_are_offered_md5_first_and_both_are_taken() {
 fn known_and_unknown_users_get_the_same_answer() {
     let mut bench = Bench::new();
     let shape = |m: &Message| {
-        let lines: Vec<String> = m.all("WWW-Authenticate").map(|l| l.chars().map(|c| if c.is_ascii_hexdigit() { 'h' } else { c }).collect()).collect();
+        let lines: Vec<String> =
+            m.all("WWW-Authenticate").map(|l| l.chars().map(|c| if c.is_ascii_hexdigit() { 'h' } else { c }).collect()).collect();
         (m.status(), m.encode().len(), lines)
     };
     let known = bench.handle("10.0.0.8:5060", &register("11", "a", 1, &[], &[])).0.unwrap();
@@ -309,7 +325,9 @@ fn an_invite_of_a_phone_is_judged_by_its_from() {
     let mut invite = Message::request(Method::Invite, "sip:00639980001@192.0.2.1");
     invite.push("From", "<sip:11@rappel>;tag=a");
     invite.push("To", "<sip:00639980001@rappel>");
-    let Verdict::Challenge(lines) = bench.registrar.authenticate(bench.now, flow(PHONE), &invite, Method::Invite) else { panic!("no challenge") };
+    let Verdict::Challenge(lines) = bench.registrar.authenticate(bench.now, flow(PHONE), &invite, Method::Invite) else {
+        panic!("no challenge")
+    };
     let challenge = Challenge::parse(&lines[1]).unwrap();
     invite.push("Authorization", digest::authorization(&challenge, "11", "secret11", "INVITE", "sip:00639980001@192.0.2.1", "c", 1));
     assert_eq!(bench.registrar.authenticate(bench.now, flow(PHONE), &invite, Method::Invite), Verdict::Ok(extension("11")));

@@ -79,7 +79,8 @@ fn registers_by_digest_and_refreshes_within_the_grant() {
         let first = bench.round(401, &[("WWW-Authenticate", line)]);
         assert_eq!(first.get("Authorization"), None);
         assert_eq!((first.get("Expires"), first.get("Contact")), (Some("1800"), Some("<sip:0033199000000@192.0.2.1:5060>")));
-        let second = bench.round(200, &[("Contact", "<sip:other@192.0.2.9>;expires=60, <sip:0033199000000@192.0.2.1>;expires=600"), ("Expires", "1200")]);
+        let second = bench
+            .round(200, &[("Contact", "<sip:other@192.0.2.9>;expires=60, <sip:0033199000000@192.0.2.1>;expires=600"), ("Expires", "1200")]);
         assert_eq!(second.call_id(), first.call_id());
         assert_eq!((first.cseq().0, second.cseq().0), (1, 2));
         assert_eq!(first.from().tag(), second.from().tag());
