@@ -1,1 +1,5 @@
-fn main(){}
+//! The program `rappel`. Everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    rappel::cli::main()
+}

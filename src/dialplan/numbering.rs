@@ -114,9 +114,10 @@ impl Block {
 
 /// Why a numbering file was refused, and where (bytes of the file) when that is known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
+#[error("{what}, attendu : {expected}")]
 pub struct NumberingError {
     pub what: String,
+    pub expected: String,
     pub at: Option<std::ops::Range<usize>>,
 }
 
@@ -164,7 +165,11 @@ impl Numbering {
     /// # Errors
     /// The first thing that cannot be read.
     pub fn parse(text: &str) -> Result<Numbering, NumberingError> {
-        let file: File = toml::from_str(text).map_err(|e| NumberingError { what: e.message().to_owned(), at: e.span() })?;
+        let file: File = toml::from_str(text).map_err(|e| NumberingError {
+            what: format!("ceci n'est pas un plan de numérotation ({})", e.message().replace('\n', ", ")),
+            expected: "les tables et les clés du fichier livré".to_owned(),
+            at: e.span(),
+        })?;
         let mut emergency: Vec<String> = EMERGENCY.iter().map(|&n| n.to_owned()).collect();
         for number in digits(file.emergency, SHORT_DIGITS)? {
             if !emergency.contains(&number) {
@@ -267,7 +272,7 @@ fn digits(words: Words, longest: usize) -> Result<Vec<String>, NumberingError> {
 }
 
 fn bad(word: &toml::Spanned<String>, expected: &str) -> NumberingError {
-    NumberingError { what: format!("« {} » illisible, attendu : {expected}", word.get_ref()), at: Some(word.span()) }
+    NumberingError { what: format!("\"{}\" illisible", word.get_ref()), expected: expected.to_owned(), at: Some(word.span()) }
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl Refusal {
             Refusal::Incomplete(None) => "Ce numéro n'est pas complet.".to_owned(),
             Refusal::Incomplete(Some(number)) => format!("Il manque le 0 : {} ?", number.display()),
             Refusal::Unknown => "Ce numéro n'existe pas.".to_owned(),
-            Refusal::Barred(class) => format!("Les appels vers un {} ne sont pas permis.", class.french()),
+            Refusal::Barred(class) => format!("Appels non permis : {}.", class.french()),
         }
     }
 }
