@@ -25,7 +25,13 @@ struct Case {
     suggestion: Option<&'static str>,
 }
 
-const fn case(text: &'static str, at: (usize, usize), what: &'static str, expected: &'static str, suggestion: Option<&'static str>) -> Case {
+const fn case(
+    text: &'static str,
+    at: (usize, usize),
+    what: &'static str,
+    expected: &'static str,
+    suggestion: Option<&'static str>,
+) -> Case {
     Case { text, at, what, expected, suggestion }
 }
 
@@ -127,7 +133,14 @@ fn the_built_in_file_holds_every_default_and_the_same_stand_in_its_comments() {
     // What the comments show is what is true without them.
     let shown: String = BUILT_IN
         .lines()
-        .map(|l| l.strip_prefix("# ").filter(|l| l.starts_with('[') || l.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))).unwrap_or(l))
+        .map(|l| {
+            l.strip_prefix("# ")
+                .filter(|l| {
+                    l.starts_with('[')
+                        || l.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+                })
+                .unwrap_or(l)
+        })
         .map(|l| format!("{l}\n"))
         .collect();
     let folder = tempfile::tempdir().unwrap();
@@ -141,9 +154,18 @@ fn the_built_in_file_holds_every_default_and_the_same_stand_in_its_comments() {
     assert_eq!((full.trunks.len(), full.phones.len()), (1, 1));
     assert_eq!(format!("{:?}", full.hours), format!("{:?}", config.hours));
     for (left, right) in [
-        (format!("{:?}{:?}{:?}", full.agency, full.sip, full.attendant), format!("{:?}{:?}{:?}", config.agency, config.sip, config.attendant)),
-        (format!("{:?}{:?}{:?}", full.callbacks, full.keypad, full.codes), format!("{:?}{:?}{:?}", config.callbacks, config.keypad, config.codes)),
-        (format!("{:?}{:?}{:?}", full.dialling, full.media, full.limits), format!("{:?}{:?}{:?}", config.dialling, config.media, config.limits)),
+        (
+            format!("{:?}{:?}{:?}", full.agency, full.sip, full.attendant),
+            format!("{:?}{:?}{:?}", config.agency, config.sip, config.attendant),
+        ),
+        (
+            format!("{:?}{:?}{:?}", full.callbacks, full.keypad, full.codes),
+            format!("{:?}{:?}{:?}", config.callbacks, config.keypad, config.codes),
+        ),
+        (
+            format!("{:?}{:?}{:?}", full.dialling, full.media, full.limits),
+            format!("{:?}{:?}{:?}", config.dialling, config.media, config.limits),
+        ),
         (format!("{:?}{:?}{:?}", full.web, full.retention, full.log), format!("{:?}{:?}{:?}", config.web, config.retention, config.log)),
     ] {
         assert_eq!(left, right);
@@ -155,15 +177,24 @@ fn the_contracts_defaults() {
     let config = Config::parse(&format!("{TRUNK}{PHONE}"), None).unwrap();
     let trunk = &config.trunks[0];
     assert_eq!((trunk.expires, trunk.keepalive, trunk.channels, trunk.shared), (1800, Duration::from_secs(25), 4, false));
-    assert_eq!((trunk.number_format, trunk.from_user, trunk.present, trunk.caller_id), (NumberFormat::National, FromUser::Number, Present::From, CallerId::Pai));
+    assert_eq!(
+        (trunk.number_format, trunk.from_user, trunk.present, trunk.caller_id),
+        (NumberFormat::National, FromUser::Number, Present::From, CallerId::Pai)
+    );
     assert_eq!((trunk.domain.as_str(), trunk.address.port, trunk.numbers[0].as_str()), ("127.0.0.2", Some(5080), "+33199000000"));
     assert_eq!((config.phones[0].owner.as_str(), config.phones[0].calls, config.line.ring.len()), ("MEL", 1, 1));
-    assert_eq!((config.line.ring_time, config.line.waiting_after, config.line.offer_time), (Duration::from_secs(18), Duration::from_secs(8), Duration::from_secs(15)));
+    assert_eq!(
+        (config.line.ring_time, config.line.waiting_after, config.line.offer_time),
+        (Duration::from_secs(18), Duration::from_secs(8), Duration::from_secs(15))
+    );
     assert_eq!(config.callbacks.retry, [Retry::After(Duration::from_secs(900)), Retry::After(Duration::from_secs(3600)), Retry::HalfDay]);
     assert_eq!(config.media.ports, Ports { first: 20_000, last: 20_999 });
     assert_eq!((config.limits.pending, config.limits.transactions, config.dialling.per_hour), (512, 8192, 60));
     assert_eq!(config.sip.listen.len(), 2);
-    assert!(config.sip.phones.iter().any(|net| net.contains("192.168.1.20".parse().unwrap())) && !config.sip.phones.iter().any(|net| net.contains("8.8.8.8".parse().unwrap())));
+    assert!(
+        config.sip.phones.iter().any(|net| net.contains("192.168.1.20".parse().unwrap()))
+            && !config.sip.phones.iter().any(|net| net.contains("8.8.8.8".parse().unwrap()))
+    );
     assert_eq!(config.hours.timezone, chrono_tz::Europe::Paris);
 }
 
@@ -183,10 +214,18 @@ fn dates_stand_with_or_without_quotes() {
 
 #[test]
 fn settings_reach_the_dial_plan() {
-    let config = Config::parse(&format!("{TRUNK}{PHONE}[dialling]\noutside = \"9\"\npremium = true\n[keypad]\ncode = \"62\"\n[codes]\ndnd = \"*21\"\n"), None).unwrap();
+    let config = Config::parse(
+        &format!("{TRUNK}{PHONE}[dialling]\noutside = \"9\"\npremium = true\n[keypad]\ncode = \"62\"\n[codes]\ndnd = \"*21\"\n"),
+        None,
+    )
+    .unwrap();
     let dial = |digits| route(digits, &config.phones[0].extension, &config.rules);
     assert!(dial("90899000001").permit().is_some() && dial("620639980001").permit().is_some_and(|p| p.keypad_open()));
-    assert!(matches!(dial("11").kind, Kind::Extension(_)) && matches!(dial("*21").kind, Kind::Code(_)) && matches!(dial("6215").kind, Kind::Emergency(_)));
+    assert!(
+        matches!(dial("11").kind, Kind::Extension(_))
+            && matches!(dial("*21").kind, Kind::Code(_))
+            && matches!(dial("6215").kind, Kind::Emergency(_))
+    );
 }
 
 #[test]

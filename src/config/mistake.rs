@@ -42,5 +42,10 @@ pub(super) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>)
         let word = word.to_lowercase();
         if strsim::osa_distance(&wrong, &word) <= 1 { 1.0 } else { strsim::jaro_winkler(&wrong, &word) }
     };
-    known.into_iter().map(|word| (likeness(word), word)).filter(|(like, _)| *like >= LIKE_ENOUGH).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, word)| word.to_owned())
+    known
+        .into_iter()
+        .map(|word| (likeness(word), word))
+        .filter(|(like, _)| *like >= LIKE_ENOUGH)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, word)| word.to_owned())
 }
