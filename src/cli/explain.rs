@@ -31,7 +31,11 @@ fn lines(config: &Config, decision: &Decision) -> Vec<String> {
         // A call tries the trunks in their order; only an emergency goes on to the next.
         let tried = if permit.is_emergency() { config.trunks.len() } else { 1 };
         for trunk in config.trunks.iter().take(tried) {
-            lines.push(format!("  Sur la ligne « {} » : {}", trunk.name, permit.number_on_wire(trunk.number_format, &trunk.outside_prefix)));
+            lines.push(format!(
+                "  Sur la ligne « {} » : {}",
+                trunk.name,
+                permit.number_on_wire(trunk.number_format, &trunk.outside_prefix)
+            ));
         }
     }
     lines

@@ -54,9 +54,17 @@ fn keypad_code(root: &Table<'_, '_>, config: &Config) {
     let (outside, keypad) = (&config.dialling.outside, &config.keypad.code);
     let table = root.table("keypad");
     if is_known_emergency(keypad) {
-        root.source.wrong(&table.place("code"), format!("le code du clavier \"{keypad}\" est un numéro d'urgence"), "un autre code, comme \"61\"");
+        root.source.wrong(
+            &table.place("code"),
+            format!("le code du clavier \"{keypad}\" est un numéro d'urgence"),
+            "un autre code, comme \"61\"",
+        );
     }
     if keypad.starts_with(outside.as_str()) || outside.starts_with(keypad.as_str()) {
-        root.source.wrong(&table.place("code"), format!("le code du clavier \"{keypad}\" et le chiffre de sortie \"{outside}\" se confondent"), "deux codes dont aucun ne commence l'autre");
+        root.source.wrong(
+            &table.place("code"),
+            format!("le code du clavier \"{keypad}\" et le chiffre de sortie \"{outside}\" se confondent"),
+            "deux codes dont aucun ne commence l'autre",
+        );
     }
 }

@@ -37,6 +37,15 @@ const LIKE_ENOUGH: f64 = 0.75;
 /// The known word that is most like `wrong`.
 pub(super) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let wrong = wrong.to_lowercase();
-    let likeness = |word: &str| strsim::jaro_winkler(&wrong, &word.to_lowercase());
-    known.into_iter().map(|word| (likeness(word), word)).filter(|(like, _)| *like >= LIKE_ENOUGH).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, word)| word.to_owned())
+    // One slip of the hand counts as likeness in short words, which the measure alone finds far apart.
+    let likeness = |word: &str| {
+        let word = word.to_lowercase();
+        if strsim::osa_distance(&wrong, &word) <= 1 { 1.0 } else { strsim::jaro_winkler(&wrong, &word) }
+    };
+    known
+        .into_iter()
+        .map(|word| (likeness(word), word))
+        .filter(|(like, _)| *like >= LIKE_ENOUGH)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, word)| word.to_owned())
 }

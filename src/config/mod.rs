@@ -1,7 +1,8 @@
 //! The agency's file, `agence.toml`: read whole, checked whole, with every mistake at its place. Names no socket and starts nothing.
 //!
-//! [`model`] is what comes out, `sections` and `parties` read the tables, `checks` looks at them together, `reader` knows TOML.
+//! [`model`] is what comes out, `sections`, `calling` and `parties` read the tables, `checks` looks at them together, `reader` knows TOML.
 
+mod calling;
 mod checks;
 pub mod mistake;
 pub mod model;
@@ -79,7 +80,16 @@ fn beside(file: Option<&Path>, name: &Path) -> PathBuf {
 }
 
 fn contents(file: &Path) -> Result<String, Vec<Mistake>> {
-    let unreadable = |what: String| vec![Mistake { file: file.display().to_string(), line: 1, column: 1, what, expected: "un fichier lisible, en UTF-8".to_owned(), suggestion: None }];
+    let unreadable = |what: String| {
+        vec![Mistake {
+            file: file.display().to_string(),
+            line: 1,
+            column: 1,
+            what,
+            expected: "un fichier lisible, en UTF-8".to_owned(),
+            suggestion: None,
+        }]
+    };
     let size = std::fs::metadata(file).map_err(|e| unreadable(format!("fichier illisible ({e})")))?.len();
     if size > MAX_BYTES {
         return Err(unreadable(format!("fichier de {size} octets, trop grand")));
@@ -96,6 +106,6 @@ fn numbering(file: Option<&Path>) -> Result<Numbering, Mistake> {
     let text = contents(&own).map_err(|mut mistakes| mistakes.remove(0))?;
     Numbering::parse(&text).map_err(|error| {
         let (line, column) = mistake::position(&text, error.at.map_or(0, |span| span.start));
-        Mistake { file: own.display().to_string(), line, column, what: error.what, expected: "un plan de numérotation comme celui qui est livré".to_owned(), suggestion: None }
+        Mistake { file: own.display().to_string(), line, column, what: error.what, expected: error.expected, suggestion: None }
     })
 }

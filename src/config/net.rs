@@ -36,7 +36,8 @@ fn same_start(a: u128, b: u128, bits: u8) -> bool {
 }
 
 /// The word "private": RFC 1918, ULA (RFC 4193), link-local, loopback.
-pub const PRIVATE: [&str; 8] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128"];
+pub const PRIVATE: [&str; 8] =
+    ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128"];
 
 /// Where a trunk's messages may come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +92,6 @@ impl Host {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,7 +101,12 @@ mod tests {
         let holds = |net: &str, ip: &str| Net::parse(net).unwrap().contains(ip.parse().unwrap());
         assert!(holds("192.168.1.0/24", "192.168.1.77") && !holds("192.168.1.0/24", "192.168.2.1"));
         assert!(holds("127.0.0.2", "127.0.0.2") && !holds("127.0.0.2", "127.0.0.3") && holds("127.0.0.2", "::ffff:127.0.0.2"));
-        assert!(holds("0.0.0.0/0", "8.8.8.8") && holds("fc00::/7", "fd12::1") && !holds("fc00::/7", "2001:db8::1") && !holds("::/0", "127.0.0.1"));
+        assert!(
+            holds("0.0.0.0/0", "8.8.8.8")
+                && holds("fc00::/7", "fd12::1")
+                && !holds("fc00::/7", "2001:db8::1")
+                && !holds("::/0", "127.0.0.1")
+        );
         for bad in ["", "private", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "::/129", "10.0.0.1:5060"] {
             assert_eq!(Net::parse(bad), None, "{bad}");
         }

@@ -9,12 +9,12 @@ use crate::domain::call::Extension;
 use crate::domain::number::E164;
 
 use super::beside;
+use super::calling::digits;
 use super::mistake::nearest;
 use super::model::*;
 use super::net::{Host, Net, Source};
 use super::reader::Table;
 use super::secret::Secret;
-use super::sections::digits;
 
 /// A password file holds one line.
 const MAX_SECRET_BYTES: usize = 1024;
@@ -31,24 +31,12 @@ pub(super) fn trunks(root: &Table<'_, '_>, file: Option<&Path>, warnings: &mut V
 fn trunk(table: &Table<'_, '_>, file: Option<&Path>, warnings: &mut Vec<String>) -> Option<Trunk> {
     let name = table.text("name").map(|t| t.value);
     let address = table.parsed("address", HOST_EXPECTED, Host::parse);
-    for (key, example) in [("name", "\"operateur\""), ("address", "\"sip.operateur.example\"")] {
-        if !table.has(key) {
-            table.missing(key, example);
-        }
-    }
     let register = table.flag("register", true);
     let username = table.text("username").map(|t| t.value);
     let password = secret(table, file, warnings);
-    if register && !table.has("username") {
-        table.missing("username", "\"…\" (ou register = false)");
-    }
-    if register && !table.has("password") && !table.has("password_file") {
-        table.missing("password_file", "\"…\" (ou register = false)");
-    }
-    let numbers = table.parsed_list("numbers", "des numéros à dix chiffres, comme \"0199000000\"", |t| E164::parse_national_or_international(t).ok());
-    if !table.has_items("numbers") {
-        table.missing("numbers", "[\"0199000000\"], les numéros de l'agence");
-    }
+    let numbers = table
+        .parsed_list("numbers", "des numéros à dix chiffres, comme \"0199000000\"", |t| E164::parse_national_or_international(t).ok());
+    required(table, register);
     let prefix = |key| table.parsed(key, "des chiffres, comme \"0\"", |t| (t.is_empty() || digits(t, 1, MAX_PREFIX)).then(|| t.to_owned()));
     let outside_prefix = prefix("outside_prefix").unwrap_or_default();
     let caller_prefix = prefix("caller_prefix").unwrap_or_else(|| outside_prefix.clone());
@@ -57,9 +45,14 @@ fn trunk(table: &Table<'_, '_>, file: Option<&Path>, warnings: &mut Vec<String>)
     let auth_username = table.text("auth_username").map(|t| t.value);
     let domain = table.parsed("domain", HOST_EXPECTED, |t| Host::parse(t).map(|host| host.name));
     let nets = |key| table.parsed_list(key, "des réseaux comme \"192.0.2.0/24\"", Net::parse);
-    let transport = table.word("transport", &[("udp", Some(Transport::Udp)), ("tcp", Some(Transport::Tcp)), ("tls", None)], Some(Transport::Udp));
+    let transport =
+        table.word("transport", &[("udp", Some(Transport::Udp)), ("tcp", Some(Transport::Tcp)), ("tls", None)], Some(Transport::Udp));
     if transport.is_none() {
-        table.source.wrong(&table.place("transport"), "« transport » vaut \"tls\" : TLS n'est pas disponible dans cette version", "\"udp\" ou \"tcp\"");
+        table.source.wrong(
+            &table.place("transport"),
+            "« transport » vaut \"tls\" : TLS n'est pas disponible dans cette version",
+            "\"udp\" ou \"tcp\"",
+        );
     }
     let words = Words::read(table);
     let rest = (
@@ -103,6 +96,24 @@ fn trunk(table: &Table<'_, '_>, file: Option<&Path>, warnings: &mut Vec<String>)
     })
 }
 
+/// Every key that a trunk must have.
+fn required(table: &Table<'_, '_>, register: bool) {
+    for (key, example) in [("name", "\"operateur\""), ("address", "\"sip.operateur.example\"")] {
+        if !table.has(key) {
+            table.missing(key, example);
+        }
+    }
+    if !table.has_items("numbers") {
+        table.missing("numbers", "[\"0199000000\"], les numéros de l'agence");
+    }
+    if register && !table.has("username") {
+        table.missing("username", "\"…\" (ou register = false)");
+    }
+    if register && !table.has("password") && !table.has("password_file") {
+        table.missing("password_file", "\"…\" (ou register = false)");
+    }
+}
+
 /// The keys of a trunk that choose among words.
 struct Words {
     number_format: NumberFormat,
@@ -140,7 +151,12 @@ fn phone(table: &Table<'_, '_>, file: Option<&Path>, staff: &[String], warnings:
     let owner = table.text("owner").map(|text| {
         if !staff.contains(&text.value) {
             let expected = format!("une personne de [agency] staff : {}", staff.join(", "));
-            table.source.wrong_word(&text.span, format!("« owner » nomme la personne inconnue \"{}\"", text.value), expected, nearest(&text.value, staff.iter().map(String::as_str)));
+            table.source.wrong_word(
+                &text.span,
+                format!("« owner » nomme la personne inconnue \"{}\"", text.value),
+                expected,
+                nearest(&text.value, staff.iter().map(String::as_str)),
+            );
         }
         text.value
     });
@@ -182,11 +198,19 @@ fn secret(table: &Table<'_, '_>, file: Option<&Path>, warnings: &mut Vec<String>
             Some(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
         }
         Ok(_) => {
-            table.source.wrong(&named.span, format!("le fichier {} est vide ou trop long", path.display()), "une ligne avec le mot de passe");
+            table.source.wrong(
+                &named.span,
+                format!("le fichier {} est vide ou trop long", path.display()),
+                "une ligne avec le mot de passe",
+            );
             None
         }
         Err(error) => {
-            table.source.wrong(&named.span, format!("le fichier {} est illisible ({error})", path.display()), "un fichier avec le mot de passe");
+            table.source.wrong(
+                &named.span,
+                format!("le fichier {} est illisible ({error})", path.display()),
+                "un fichier avec le mot de passe",
+            );
             None
         }
     }
@@ -195,7 +219,8 @@ fn secret(table: &Table<'_, '_>, file: Option<&Path>, warnings: &mut Vec<String>
 fn warn_of_mode(path: &Path, warnings: &mut Vec<String>) {
     let Ok(about) = std::fs::metadata(path) else { return };
     let mode = about.permissions().mode() & 0o777;
-    let warning = format!("{} contient un mot de passe et d'autres peuvent le lire (mode {mode:04o}) : chmod 600 {}", path.display(), path.display());
+    let warning =
+        format!("{} contient un mot de passe et d'autres peuvent le lire (mode {mode:04o}) : chmod 600 {}", path.display(), path.display());
     if mode & OTHERS != 0 && !warnings.contains(&warning) {
         warnings.push(warning);
     }

@@ -53,7 +53,10 @@ impl<'a> Source<'a> {
         for error in &errors {
             let (what, expected) = match error.message() {
                 "duplicate key" => ("cette clé ou cette table est donnée deux fois".to_owned(), "une seule fois"),
-                other => (format!("ceci n'est pas du TOML ({})", other.replace('\n', ", ")), "clé = valeur, textes entre guillemets, listes entre [ ]"),
+                other => (
+                    format!("ceci n'est pas du TOML ({})", other.replace('\n', ", ")),
+                    "clé = valeur, textes entre guillemets, listes entre [ ]",
+                ),
             };
             self.wrong(&error.span().unwrap_or(0..0), what, expected);
         }
@@ -151,7 +154,13 @@ impl<'s, 'a> Table<'s, 'a> {
         let mut tables = Vec::new();
         for item in items.iter() {
             match item.get_ref() {
-                DeValue::Table(table) => tables.push(Table { source: self.source, name: key.to_owned(), span: item.span(), table: Some(table), asked: RefCell::default() }),
+                DeValue::Table(table) => tables.push(Table {
+                    source: self.source,
+                    name: format!("[{key}]"),
+                    span: item.span(),
+                    table: Some(table),
+                    asked: RefCell::default(),
+                }),
                 _ => self.wrong_type(key, item, &format!("[[{key}]], avec deux crochets")),
             }
         }
@@ -260,7 +269,11 @@ impl<'s, 'a> Table<'s, 'a> {
             if asked.contains(&wrong) {
                 continue;
             }
-            let what = if self.name.is_empty() { format!("table inconnue « {wrong} »") } else { format!("clé inconnue « {wrong} » dans [{}]", self.name) };
+            let what = if self.name.is_empty() {
+                format!("table inconnue « {wrong} »")
+            } else {
+                format!("clé inconnue « {wrong} » dans [{}]", self.name)
+            };
             self.source.wrong_word(&key.span(), what, asked.join(", "), nearest(wrong, asked.iter().copied()));
         }
     }

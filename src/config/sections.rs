@@ -8,21 +8,21 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use crate::dialplan::rules::{Allow, Codes, Dialling, Rules, SHIPPED_ALLOW};
+use crate::dialplan::rules::{Dialling, Rules};
 use crate::domain::call::Extension;
 use crate::domain::hours::{Holidays, Hours, Range};
 
 use super::mistake::nearest;
 use super::model::*;
 use super::net::{Net, PRIVATE};
-use super::parties;
 use super::reader::{At, Table};
+use super::{calling, parties};
 
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 /// An hour, the longest time that a caller, a tone or a timer is given.
-const HOUR: u32 = 3600;
-const DAY_MINUTES: u32 = 24 * 60;
-const HOURS_EXPECTED: &str = "des plages comme \"09:00-12:30\", dans l'ordre";
+pub(super) const HOUR: u32 = 3600;
+pub(super) const DAY_MINUTES: u32 = 24 * 60;
+pub(super) const HOURS_EXPECTED: &str = "des plages comme \"09:00-12:30\", dans l'ordre";
 
 pub(super) fn read(root: &Table<'_, '_>, file: Option<&Path>) -> Config {
     let mut warnings = Vec::new();
@@ -33,15 +33,21 @@ pub(super) fn read(root: &Table<'_, '_>, file: Option<&Path>) -> Config {
     let phones = parties::phones(root, file, &agency.staff, &mut warnings);
     let extensions: Vec<Extension> = phones.iter().map(|p| p.extension.clone()).collect();
     let line = line(root.table("line"), &extensions);
-    let keypad = keypad(root.table("keypad"));
-    let codes = codes(root.table("codes"));
-    let (dialling, allow) = dialling(root.table("dialling"));
+    let keypad = calling::keypad(root.table("keypad"));
+    let codes = calling::codes(root.table("codes"));
+    let (dialling, allow) = calling::dialling(root.table("dialling"));
     let mut web = web(root.table("web"));
     if web.tls.take().is_some() {
         warnings.push("[web] tls : le chiffrement de la page n'est pas disponible dans cette version, la page est servie sans.".to_owned());
     }
     let rules = Rules {
-        dialling: Dialling { outside: dialling.outside.clone(), keypad: keypad.code.clone(), premium: dialling.premium, foreign: dialling.foreign, allow },
+        dialling: Dialling {
+            outside: dialling.outside.clone(),
+            keypad: keypad.code.clone(),
+            premium: dialling.premium,
+            foreign: dialling.foreign,
+            allow,
+        },
         codes: codes.clone(),
         extensions,
         ..Rules::default()
@@ -56,7 +62,7 @@ pub(super) fn read(root: &Table<'_, '_>, file: Option<&Path>) -> Config {
         phones,
         line,
         attendant: attendant(root.table("attendant")),
-        callbacks: callbacks(root.table("callbacks")),
+        callbacks: calling::callbacks(root.table("callbacks")),
         keypad,
         codes,
         dialling,
@@ -72,7 +78,7 @@ pub(super) fn read(root: &Table<'_, '_>, file: Option<&Path>) -> Config {
     }
 }
 
-fn seconds(table: &Table<'_, '_>, key: &'static str, range: std::ops::RangeInclusive<u32>, default: u32) -> Duration {
+pub(super) fn seconds(table: &Table<'_, '_>, key: &'static str, range: std::ops::RangeInclusive<u32>, default: u32) -> Duration {
     Duration::from_secs(table.number(key, range, default).into())
 }
 
@@ -89,7 +95,12 @@ fn agency(table: &Table<'_, '_>) -> (Agency, Tz) {
     let timezone = table.text("timezone").map_or(chrono_tz::Europe::Paris, |text| {
         text.value.parse().unwrap_or_else(|_| {
             let suggestion = nearest(&text.value, chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name()));
-            table.source.wrong_word(&text.span, format!("fuseau horaire inconnu \"{}\"", text.value), "un nom comme \"Europe/Paris\"", suggestion);
+            table.source.wrong_word(
+                &text.span,
+                format!("fuseau horaire inconnu \"{}\"", text.value),
+                "un nom comme \"Europe/Paris\"",
+                suggestion,
+            );
             chrono_tz::Europe::Paris
         })
     });
@@ -112,8 +123,10 @@ fn hours(table: Table<'_, '_>, timezone: Tz) -> Hours {
         }
     });
     let date = |t: &str| t.parse::<NaiveDate>().ok();
-    let closed: BTreeSet<NaiveDate> = table.parsed_list("closed", "des dates comme \"2026-12-24\"", date).unwrap_or_default().into_iter().collect();
-    let holidays = table.word("holidays", &[("FR", Holidays::France), ("FR-57", Holidays::Moselle), ("none", Holidays::None)], Holidays::France);
+    let closed: BTreeSet<NaiveDate> =
+        table.parsed_list("closed", "des dates comme \"2026-12-24\"", date).unwrap_or_default().into_iter().collect();
+    let holidays =
+        table.word("holidays", &[("FR", Holidays::France), ("FR-57", Holidays::Moselle), ("none", Holidays::None)], Holidays::France);
     table.done();
     Hours { timezone, week, closed, holidays }
 }
@@ -124,7 +137,11 @@ fn ranges(table: &Table<'_, '_>, list: &[At<String>]) -> Vec<Range> {
         match Range::parse(&text.value) {
             None => table.source.wrong(&text.span, format!("plage d'ouverture \"{}\" illisible", text.value), HOURS_EXPECTED),
             Some(range) if ranges.last().is_some_and(|last| !last.before(&range)) => {
-                table.source.wrong(&text.span, format!("la plage \"{}\" commence avant la fin de la précédente", text.value), HOURS_EXPECTED);
+                table.source.wrong(
+                    &text.span,
+                    format!("la plage \"{}\" commence avant la fin de la précédente", text.value),
+                    HOURS_EXPECTED,
+                );
             }
             Some(range) => ranges.push(range),
         }
@@ -135,9 +152,16 @@ fn ranges(table: &Table<'_, '_>, list: &[At<String>]) -> Vec<Range> {
 fn sip(table: Table<'_, '_>) -> Sip {
     const EXPECTED: &str = "une adresse comme \"udp:0.0.0.0:5060\" ou \"tcp:0.0.0.0:5060\"";
     let any = |transport| Listen { transport, address: SocketAddr::from(([0, 0, 0, 0], 5060)) };
-    let listen = table.list("listen").map_or_else(|| vec![any(Transport::Udp), any(Transport::Tcp)], |list| list.iter().filter_map(|text| listen(&table, text, EXPECTED)).collect());
-    let advertise = table.parsed("advertise", "\"auto\" ou une adresse IP", |t| if t == "auto" { Some(None) } else { t.parse().ok().map(Some) }).flatten();
-    let private = |t: &str| if t == "private" { Some(PRIVATE.iter().filter_map(|n| Net::parse(n)).collect()) } else { Net::parse(t).map(|net| vec![net]) };
+    let listen = table.list("listen").map_or_else(
+        || vec![any(Transport::Udp), any(Transport::Tcp)],
+        |list| list.iter().filter_map(|text| listen(&table, text, EXPECTED)).collect(),
+    );
+    let advertise = table
+        .parsed("advertise", "\"auto\" ou une adresse IP", |t| if t == "auto" { Some(None) } else { t.parse().ok().map(Some) })
+        .flatten();
+    let private = |t: &str| {
+        if t == "private" { Some(PRIVATE.iter().filter_map(|n| Net::parse(n)).collect()) } else { Net::parse(t).map(|net| vec![net]) }
+    };
     let phones: Option<Vec<Vec<Net>>> = table.parsed_list("phones", "\"private\" ou des réseaux comme \"192.168.1.0/24\"", private);
     let tls = tls(&table);
     table.done();
@@ -184,7 +208,12 @@ fn line(table: Table<'_, '_>, extensions: &[Extension]) -> Line {
                 if found.is_none() {
                     let numbers = extensions.iter().map(|e| e.0.as_str());
                     let expected = format!("des postes de [[phone]] : {}", numbers.clone().collect::<Vec<_>>().join(", "));
-                    table.source.wrong_word(&text.span, format!("« ring » nomme le poste inconnu \"{}\"", text.value), expected, nearest(&text.value, numbers));
+                    table.source.wrong_word(
+                        &text.span,
+                        format!("« ring » nomme le poste inconnu \"{}\"", text.value),
+                        expected,
+                        nearest(&text.value, numbers),
+                    );
                 }
                 found
             };
@@ -206,88 +235,6 @@ fn attendant(table: Table<'_, '_>) -> Attendant {
     let attendant = Attendant { enabled: table.flag("enabled", true), name_time: seconds(&table, "name_seconds", 1..=60, 10) };
     table.done();
     attendant
-}
-
-fn callbacks(table: Table<'_, '_>) -> Callbacks {
-    let retry = table.parsed_list("retry", "des délais comme \"15m\", \"1h\" ou \"half-day\"", retry);
-    let promise = Duration::from_secs(u64::from(table.number("promise_minutes", 1..=DAY_MINUTES, 30)) * 60);
-    table.done();
-    let minutes = |n: u64| Retry::After(Duration::from_secs(n * 60));
-    Callbacks { promise, retry: retry.unwrap_or_else(|| vec![minutes(15), minutes(60), Retry::HalfDay]) }
-}
-
-fn retry(text: &str) -> Option<Retry> {
-    if text == "half-day" {
-        return Some(Retry::HalfDay);
-    }
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let number = number.parse::<u32>().ok().filter(|n| *n > 0 && !text.starts_with('+'))?;
-    let minutes = match unit {
-        "m" => number,
-        "h" => number.checked_mul(60)?,
-        _ => return None,
-    };
-    (minutes <= 7 * DAY_MINUTES).then(|| Retry::After(Duration::from_secs(u64::from(minutes) * 60)))
-}
-
-fn keypad(table: Table<'_, '_>) -> Keypad {
-    let code = table.parsed("code", "de 1 à 4 chiffres, sans 0 au début, comme \"61\"", |t| (digits(t, 1, 4) && !t.starts_with('0')).then(|| t.to_owned()));
-    let keypad = Keypad { code: code.unwrap_or_else(|| "61".to_owned()), required: table.flag("required", true), idle: seconds(&table, "idle_seconds", 1..=HOUR, 60) };
-    table.done();
-    keypad
-}
-
-pub(super) fn digits(text: &str, shortest: usize, longest: usize) -> bool {
-    (shortest..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-fn codes(table: Table<'_, '_>) -> Codes {
-    let default = Codes::default();
-    let code = |key, default: String| {
-        let star = |t: &str| t.strip_prefix('*').is_some_and(|rest| rest.is_empty() || digits(rest, 1, 4)).then(|| t.to_owned());
-        table.parsed(key, "une étoile et au plus 4 chiffres, comme \"*90\"", star).unwrap_or(default)
-    };
-    let codes = Codes {
-        next_callback: code("next_callback", default.next_callback),
-        open_close: code("open_close", default.open_close),
-        dnd: code("dnd", default.dnd),
-        audio_test: code("audio_test", default.audio_test),
-        record_prompt: code("record_prompt", default.record_prompt),
-        speed_dial: code("speed_dial", default.speed_dial),
-    };
-    let all = [
-        ("next_callback", &codes.next_callback),
-        ("open_close", &codes.open_close),
-        ("dnd", &codes.dnd),
-        ("audio_test", &codes.audio_test),
-        ("record_prompt", &codes.record_prompt),
-        ("speed_dial", &codes.speed_dial),
-    ];
-    for (i, (key, code)) in all.iter().enumerate() {
-        if let Some((other, _)) = all.iter().take(i).find(|(_, c)| c == code) {
-            table.source.wrong(&table.place(key), format!("« {key} » et « {other} » ont le même code \"{code}\""), "un code différent pour chaque fonction");
-        }
-    }
-    table.done();
-    codes
-}
-
-fn dialling(table: Table<'_, '_>) -> (DiallingTable, Allow) {
-    const NUMBER: &str = "des numéros entiers, comme \"3631\" ou \"0899000001\"";
-    let one = |t: &str| Allow::read([t]).is_ok().then(|| t.to_owned());
-    let allow = table.parsed_list("allow", NUMBER, one).unwrap_or_else(|| SHIPPED_ALLOW.map(str::to_owned).to_vec());
-    // Emergency numbers begin with 1: an outside digit of 1 would eat into them.
-    let outside = table.parsed("outside", "un ou deux chiffres qui ne commencent pas par 1, comme \"0\"", |t| (digits(t, 1, 2) && !t.starts_with('1')).then(|| t.to_owned()));
-    let read = Allow::read(allow.iter().map(String::as_str)).unwrap_or_default();
-    let dialling = DiallingTable {
-        outside: outside.unwrap_or_else(|| "0".to_owned()),
-        premium: table.flag("premium", false),
-        foreign: table.flag("foreign", false),
-        allow,
-        per_hour: table.number("per_hour", 0..=10_000, 60),
-    };
-    table.done();
-    (dialling, read)
 }
 
 fn media(table: Table<'_, '_>) -> Media {
@@ -331,13 +278,18 @@ fn store(table: Table<'_, '_>) -> Store {
 
 fn web(table: Table<'_, '_>) -> Web {
     let listen = table.parsed_list("listen", "des adresses comme \"127.0.0.1:8080\"", |t| t.parse().ok());
-    let web = Web { listen: listen.unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 8080))]), tls: tls(&table), hosts: words(&table, "hosts", &["rappel.agence"]) };
+    let web = Web {
+        listen: listen.unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 8080))]),
+        tls: tls(&table),
+        hosts: words(&table, "hosts", &["rappel.agence"]),
+    };
     table.done();
     web
 }
 
 fn retention(table: Table<'_, '_>) -> Retention {
-    let retention = Retention { calls_days: table.number("calls_days", 1..=3650, 365), clips_days: table.number("clips_days", 1..=3650, 30) };
+    let retention =
+        Retention { calls_days: table.number("calls_days", 1..=3650, 365), clips_days: table.number("clips_days", 1..=3650, 30) };
     table.done();
     retention
 }
@@ -364,7 +316,10 @@ fn mail(table: Table<'_, '_>) -> Option<Mail> {
 
 fn log(table: Table<'_, '_>) -> Log {
     let levels = ["error", "warn", "info", "debug", "trace"].map(|level| (level, level));
-    let log = Log { format: table.word("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)], LogFormat::Text), level: table.word("level", &levels, "info") };
+    let log = Log {
+        format: table.word("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)], LogFormat::Text),
+        level: table.word("level", &levels, "info"),
+    };
     table.done();
     log
 }

@@ -70,7 +70,7 @@ impl Refusal {
             Refusal::Incomplete(None) => "Ce numéro n'est pas complet.".to_owned(),
             Refusal::Incomplete(Some(number)) => format!("Il manque le 0 : {} ?", number.display()),
             Refusal::Unknown => "Ce numéro n'existe pas.".to_owned(),
-            Refusal::Barred(class) => format!("Les appels vers un {} ne sont pas permis.", class.french()),
+            Refusal::Barred(class) => format!("Appels non permis : {}.", class.french()),
         }
     }
 }
@@ -133,7 +133,11 @@ pub fn permit_for_number(number: &E164, from: &Extension, rules: &Rules) -> Resu
 }
 
 fn grant(called: Called, class: Class, keypad: bool, from: &Extension, rules: &Rules) -> Result<OutboundPermit, Refusal> {
-    if rules.dialling.bars(&called, class) { Err(Refusal::Barred(class)) } else { Ok(OutboundPermit::new(from.clone(), called, class, keypad)) }
+    if rules.dialling.bars(&called, class) {
+        Err(Refusal::Barred(class))
+    } else {
+        Ok(OutboundPermit::new(from.clone(), called, class, keypad))
+    }
 }
 
 fn decide(dialled: &str, from: &Extension, rules: &Rules, steps: &mut Vec<String>) -> Result<Kind, Refusal> {
@@ -212,7 +216,9 @@ fn is_andorra(digits: &str) -> bool {
 
 /// RULES 7.1: the whole string, with or without 0 and the keypad code. The 0 counts whatever digit the agency dials for an outside line.
 fn emergency(digits: &str, from: &Extension, rules: &Rules, steps: &mut Vec<String>) -> Option<OutboundPermit> {
-    let found = readings(digits, &["0", &rules.dialling.outside], &rules.dialling.keypad).into_iter().find(|r| rules.numbering.is_emergency(r.rest))?;
+    let found = readings(digits, &["0", &rules.dialling.outside], &rules.dialling.keypad)
+        .into_iter()
+        .find(|r| rules.numbering.is_emergency(r.rest))?;
     found.say(steps);
     steps.push(format!("{} est un numéro d'urgence : l'appel part tout de suite, jamais barré ni compté.", found.rest));
     Some(OutboundPermit::new(from.clone(), Called::Short(found.rest.to_owned()), Class::Emergency, found.keypad))

@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod entropy;
+pub mod holidays;
 pub mod hours;
 pub mod identity;
 pub mod now;
