@@ -1,1 +1,44 @@
-//! screen.
+//! HTTP: the API, signing in, and the pages. It reads the store and asks the switchboard; it decides nothing of a call.
+//!
+//! [`guard`] stands before every route (hosts, origins, sessions, sizes); [`refusal`] is the one place where a
+//! failure becomes a status and a French sentence; [`serve`] holds the connections.
+
+pub mod backoff;
+pub mod calls;
+pub mod guard;
+pub mod line;
+pub mod login;
+pub mod page;
+pub mod refusal;
+pub mod serve;
+pub mod state;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+pub use state::{Asked, ScreenParts, ScreenState, SignIn};
+
+/// The longest body of a request.
+pub const BODY_MAX: usize = 64 * 1024;
+
+/// Every route of this version. Requests must carry `ConnectInfo<SocketAddr>`, as [`serve::serve`] gives them.
+pub fn router(state: ScreenState) -> Router {
+    Router::new()
+        .route("/", get(page::home))
+        .route("/login", get(page::login).post(login::login))
+        .route("/logout", post(login::logout))
+        .route("/healthz", get(line::healthz))
+        .route("/readyz", get(line::readyz))
+        .route("/metrics", get(line::metrics))
+        .route("/api/line", get(line::line))
+        .route("/api/calls", get(calls::list))
+        .route("/api/calls/{id}", get(calls::one))
+        .route("/api/calls/{id}/hangup", post(calls::hangup))
+        .fallback(refusal::not_found)
+        .method_not_allowed_fallback(refusal::not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(state.clone(), guard::guard))
+        .with_state(state)
+}

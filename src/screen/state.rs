@@ -1,0 +1,125 @@
+//! What the routes hold: where they read, whom they ask, and time and entropy as closures.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus_client::registry::Registry;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use super::backoff::Backoff;
+use super::refusal::Problem;
+use crate::domain::entropy::Entropy;
+use crate::domain::now::Now;
+use crate::domain::status::LineStatus;
+use crate::store::{Readers, StoreError, Writer, secret};
+use crate::switchboard::effect::Refusal;
+use crate::switchboard::input::Command;
+
+/// Passwords checked at a time: each takes a core for tens of milliseconds and 19 MiB.
+const HASHES: usize = 2;
+
+/// A command of the page and where its answer goes.
+pub type Asked = (Command, oneshot::Sender<Result<(), Refusal>>);
+
+/// Who is the person at a request without session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    Required,
+    /// The demonstration: everyone is this person. On loopback only.
+    As(String),
+}
+
+/// All that the shell gives.
+pub struct ScreenParts {
+    pub readers: Readers,
+    pub writer: Writer,
+    pub status: watch::Receiver<Arc<LineStatus>>,
+    /// Into the signalling thread; bounded by whoever made it.
+    pub commands: mpsc::Sender<Asked>,
+    /// `[web] hosts`: names by which the page may be called, without port.
+    pub hosts: Vec<String>,
+    /// The addresses that are listened on.
+    pub listen: Vec<SocketAddr>,
+    /// Served over TLS: the cookie says `Secure`.
+    pub tls: bool,
+    pub sign_in: SignIn,
+    /// `[agency] name`.
+    pub agency: String,
+    pub clock: Box<dyn Fn() -> Now + Send + Sync>,
+    pub entropy: Box<dyn Entropy>,
+    /// The shell's own counters; the state of the line is added at each reading.
+    pub metrics: Arc<Registry>,
+}
+
+#[derive(Clone)]
+pub struct ScreenState(Arc<Inner>);
+
+#[doc(hidden)]
+pub struct Inner {
+    pub readers: Readers,
+    pub writer: Writer,
+    pub status: watch::Receiver<Arc<LineStatus>>,
+    pub commands: mpsc::Sender<Asked>,
+    pub hosts: Vec<String>,
+    pub listen: Vec<SocketAddr>,
+    pub tls: bool,
+    pub sign_in: SignIn,
+    pub agency: String,
+    pub metrics: Arc<Registry>,
+    pub backoff: Mutex<Backoff>,
+    pub hashing: Arc<Semaphore>,
+    clock: Box<dyn Fn() -> Now + Send + Sync>,
+    entropy: Mutex<Box<dyn Entropy>>,
+}
+
+impl ScreenState {
+    pub fn new(parts: ScreenParts) -> ScreenState {
+        ScreenState(Arc::new(Inner {
+            readers: parts.readers,
+            writer: parts.writer,
+            status: parts.status,
+            commands: parts.commands,
+            hosts: parts.hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
+            listen: parts.listen,
+            tls: parts.tls,
+            sign_in: parts.sign_in,
+            agency: parts.agency,
+            metrics: parts.metrics,
+            backoff: Mutex::default(),
+            hashing: Arc::new(Semaphore::new(HASHES)),
+            clock: parts.clock,
+            entropy: Mutex::new(parts.entropy),
+        }))
+    }
+
+    /// Reads the database on a thread that may block.
+    pub(super) async fn read<T, F>(&self, f: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let readers = self.readers.clone();
+        let read = tokio::task::spawn_blocking(move || readers.read(f)).await;
+        Ok(read.map_err(|_| StoreError::Stopped)??)
+    }
+
+    pub(super) fn now(&self) -> Now {
+        (self.clock)()
+    }
+
+    pub(super) fn new_secret(&self) -> String {
+        secret::new_secret(self.entropy.lock().unwrap_or_else(PoisonError::into_inner).as_mut())
+    }
+
+    /// The line as it was last told.
+    pub(super) fn line(&self) -> Arc<LineStatus> {
+        self.status.borrow().clone()
+    }
+}
+
+impl std::ops::Deref for ScreenState {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
