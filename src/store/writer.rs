@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// The same for what nobody waits for: the heartbeat, and the database tried again.
 const SHORT_PATIENCE: Duration = Duration::from_millis(20);
 /// The same for a person's change.
-const JOB_PATIENCE: Duration = Duration::from_millis(100);
+const JOB_PATIENCE: Duration = Duration::from_millis(50);
 /// Between two tries of a database that failed.
 const RETRY: Duration = Duration::from_millis(250);
 /// Without anything to write, the time of being alive is written this often (row 27's accuracy).
@@ -94,7 +94,7 @@ impl Writer {
         })
     }
 
-    /// Runs `f` on the writing connection, after what was queued before it. It waits 100 ms for another program's lock.
+    /// Runs `f` on the writing connection, after what was queued before it. It waits 50 ms for another program's lock.
     /// A dropped receiver does not undo the change; a receiver that fails means that the writer stopped.
     pub fn job<T, F>(&self, f: F) -> oneshot::Receiver<Result<T, StoreError>>
     where
