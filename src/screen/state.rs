@@ -54,20 +54,20 @@ pub struct ScreenParts {
 #[derive(Clone)]
 pub struct ScreenState(Arc<Inner>);
 
-#[doc(hidden)]
+/// Seen by the routes only; it is public because [`ScreenState`] dereferences to it.
 pub struct Inner {
-    pub readers: Readers,
-    pub writer: Writer,
-    pub status: watch::Receiver<Arc<LineStatus>>,
-    pub commands: mpsc::Sender<Asked>,
-    pub hosts: Vec<String>,
-    pub listen: Vec<SocketAddr>,
-    pub tls: bool,
-    pub sign_in: SignIn,
-    pub agency: String,
-    pub metrics: Arc<Registry>,
-    pub backoff: Mutex<Backoff>,
-    pub hashing: Arc<Semaphore>,
+    pub(super) readers: Readers,
+    pub(super) writer: Writer,
+    pub(super) status: watch::Receiver<Arc<LineStatus>>,
+    pub(super) commands: mpsc::Sender<Asked>,
+    pub(super) hosts: Vec<String>,
+    pub(super) listen: Vec<SocketAddr>,
+    pub(super) tls: bool,
+    pub(super) sign_in: SignIn,
+    pub(super) agency: String,
+    pub(super) metrics: Arc<Registry>,
+    pub(super) backoff: Mutex<Backoff>,
+    pub(super) hashing: Arc<Semaphore>,
     clock: Box<dyn Fn() -> Now + Send + Sync>,
     entropy: Mutex<Box<dyn Entropy>>,
 }

@@ -1,9 +1,10 @@
 //! The records: SQLite, the journal beside it, and the one thread that writes. It decides nothing and reads no clock.
 //!
-//! [`open`] takes the state folder, replays what a dead process left and starts the [`writer`]; [`calls`] and
+//! [`open()`] takes the state folder, replays what a dead process left and starts the [`writer`]; [`calls`] and
 //! [`people`] read through the connections of [`readers`].
 
 pub mod calls;
+mod committer;
 pub mod error;
 pub mod journal;
 pub mod open;
