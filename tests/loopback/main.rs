@@ -1,0 +1,8 @@
+//! The release binary as a process of its own on loopback, with real SIP peers around it: agents of ours for the rows of the truth table,
+//! and SIPp, baresip and Kamailio, which were written by others.
+
+mod baresip;
+mod kamailio;
+mod rows;
+mod sipp;
+mod stage;
