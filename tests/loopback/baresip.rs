@@ -35,7 +35,7 @@ fn configure(folder: &Path, modules: &Path, server: std::net::SocketAddr) {
     voice.finalize().unwrap();
     let (ip, at, modules) = (PHONES[0], folder.display(), modules.display());
     let config = format!(
-        "poll_method epoll\nsip_listen {ip}:0\nnet_interface lo\ncall_max_calls 4\naudio_player aubridge,nowhere\naudio_source aufile,{at}/voice.wav\n\
+        "poll_method epoll\nsip_listen {ip}:0\nnet_interface {ip}\ncall_max_calls 4\naudio_player aubridge,nowhere\naudio_source aufile,{at}/voice.wav\n\
          audio_alert aubridge,nowhere\nausrc_srate {RATE}\nauplay_srate {RATE}\nausrc_channels 1\nauplay_channels 1\nrtp_ports 33000-33998\n\
          snd_path {at}\nmodule_path {modules}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
          module_tmp account.so\nmodule_app menu.so\n"
