@@ -64,7 +64,7 @@ pub fn tool(name: &str, package: &str) -> Option<PathBuf> {
     let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
     let found = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
     if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "{name} is missing: apt-get install --no-install-recommends {package}");
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} is missing: apt-get install --no-install-recommends {package}");
         // not by println!, which is kept back when a test passes
         let _ = writeln!(std::io::stderr(), "\nskipped: {name} is not installed (Debian package {package})");
     }
