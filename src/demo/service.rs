@@ -23,6 +23,8 @@ pub const PHONES: [(&str, &str); 2] = [("11", "MEL"), ("12", "MO")];
 const UP: Duration = Duration::from_secs(10);
 /// Ports of one instance's media range.
 const MEDIA_PORTS: u16 = 200;
+const FIRST_MEDIA_PORT: u16 = 20_000;
+const MEDIA_RANGES: u32 = 60;
 const PERSON: &str = "MEL";
 
 pub fn phone_password(extension: &str) -> String {
@@ -52,17 +54,21 @@ pub struct Service {
     pub sip: SocketAddr,
     pub http: SocketAddr,
     client: Option<Client>,
+    /// First port of its media range.
+    media: u16,
 }
 
 impl Service {
     pub fn start(setup: Setup) -> io::Result<Service> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("rappel-demo-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = std::env::temp_dir().join(name);
+        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(format!("rappel-demo-{process}-{count}"));
+        // below the range that systems hand out by themselves, and another one for each instance of this process
+        let media = FIRST_MEDIA_PORT + u16::try_from(process.wrapping_add(count) % MEDIA_RANGES).unwrap_or(0) * MEDIA_PORTS;
         fs::create_dir_all(folder.join("var"))?;
         let sip = UdpSocket::bind((LOOPBACK, 0))?.local_addr()?;
         let http = free_web_port(setup.web_port)?;
-        let mut service = Service { setup, folder, child: None, sip, http, client: None };
+        let mut service = Service { setup, folder, child: None, sip, http, client: None, media };
         fs::write(service.config(), service.configuration()?)?;
         private(&service.config())?;
         service.serve()?;
@@ -181,8 +187,7 @@ impl Service {
             .collect();
         let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
         let hours: String = days.iter().map(|day| format!("{day} = [\"00:00-23:59\"]\n")).collect();
-        // below the range that systems hand out by themselves, and another one for each instance
-        let first = 20_000 + sip.port() % 50 * MEDIA_PORTS;
+        let first = self.media;
         let text = format!(
             "[agency]\nname = \"Agence d'essai\"\n[hours]\n{hours}holidays = \"none\"\n\
              [sip]\nlisten = [\"udp:{sip}\", \"tcp:{sip}\"]\nphones = [{}]\n\

@@ -2,15 +2,15 @@
 //! hears, by the message it got, by the row the page shows.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::service::{LOOPBACK, NUMBER, PHONES, Service, Setup, phone_password};
+use super::scene::{EXPIRES, Plan, Scene};
+use super::service::{LOOPBACK, PHONES};
 use super::ua::sound::{CALLER, FAR_END, PHONE_11, PHONE_12};
-use super::ua::{Agent, Call, Dial, Identity, Reaction};
+use super::ua::{Call, Dial, Reaction};
 
 /// How long any one thing may take.
 const SOON: Duration = Duration::from_secs(5);
@@ -20,8 +20,6 @@ const LISTEN: Duration = Duration::from_secs(1);
 /// Callers, from the block reserved for fiction.
 const ANSWERED: &str = "0639980001";
 const GAVE_UP: &str = "0639980002";
-/// Registrations of the phones, in seconds.
-const EXPIRES: u32 = 300;
 const WEB_PORT: u16 = 8080;
 
 /// Plays the day. `once`: ends after it; else the page stays up until Ctrl-C. `json`: one object a line.
@@ -35,80 +33,44 @@ pub fn run(once: bool, json: bool) -> ExitCode {
 }
 
 fn play(once: bool, facts: &mut Facts) -> io::Result<()> {
-    let mut scene = Scene::set(once)?;
-    facts.fact("phones 11 and 12 register with their passwords", scene.registered, "");
+    let mut scene = Scene::set(Plan {
+        binary: std::env::current_exe()?,
+        trunk: LOOPBACK,
+        phones: [LOOPBACK; 2],
+        web_port: if once { 0 } else { WEB_PORT },
+        changes: String::new(),
+    })?;
+    facts.fact("phones 11 and 12 register with their passwords", scene.register(), "");
     answered(&mut scene, facts)?;
     gave_up(&mut scene, facts)?;
     dialled(&mut scene, facts)?;
     if !once {
-        scene.stay(facts)?;
+        stay(&scene, facts)?;
     }
     Ok(())
 }
 
-/// The service, the operator and the two phones.
-struct Scene {
-    // agents first: they go before the service does
-    phone_11: Agent,
-    phone_12: Agent,
-    trunk: Agent,
-    service: Service,
-    registered: bool,
-}
-
-impl Scene {
-    fn set(once: bool) -> io::Result<Scene> {
-        // the trunk's port must be known to the service and the service's to the trunk: reserve the one first
-        let trunk_port = std::net::UdpSocket::bind((LOOPBACK, 0))?.local_addr()?.port();
-        let trunk = SocketAddr::new(LOOPBACK, trunk_port);
-        let service = Service::start(Setup {
-            binary: std::env::current_exe()?,
-            trunk,
-            peers: vec![trunk.to_string()],
-            phones: vec!["127.0.0.1/32".to_owned()],
-            web_port: if once { 0 } else { WEB_PORT },
-            changes: String::new(),
-        })?;
-        let trunk = Agent::open(LOOPBACK, trunk_port, service.sip, Identity::new(NUMBER, None, FAR_END))?;
-        let phone = |(extension, _): (&str, &str), pitch| {
-            Agent::open(LOOPBACK, 0, service.sip, Identity::new(extension, Some(&phone_password(extension)), pitch))
-        };
-        let (phone_11, phone_12) = (phone(PHONES[0], PHONE_11)?, phone(PHONES[1], PHONE_12)?);
-        let registered = [&phone_11, &phone_12].into_iter().all(|phone| phone.register(EXPIRES) == 200);
-        Ok(Scene { phone_11, phone_12, trunk, service, registered })
-    }
-
-    fn caller(&self, number: &str) -> io::Result<Call> {
-        self.trunk.call(NUMBER, Dial::from_number(number).pitch(CALLER))
-    }
-
-    /// The newest finished row of that number (E.164).
-    fn row(&mut self, number: &str) -> Value {
-        let ended = |row: &Value| row["number"] == number && !row["outcome"].is_null();
-        self.service.row(SOON, ended).unwrap_or(Value::Null)
-    }
-
-    fn stay(&self, facts: &Facts) -> io::Result<()> {
-        let (person, password) = self.service.credentials();
-        let url = format!("http://{}", self.service.http);
-        facts.say(
-            &json!({"url": url, "person": person, "password": password}),
-            &format!("{url}  (sign in as {person}, {password}; Ctrl-C ends)"),
-        );
-        self.phone_11.react(Reaction::Ring);
-        self.phone_12.react(Reaction::Ring);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            // registrations are renewed well before they end
-            let mut renew = tokio::time::interval(Duration::from_secs(u64::from(EXPIRES / 3)));
-            loop {
-                tokio::select! {
-                    stop = tokio::signal::ctrl_c() => return stop,
-                    _ = renew.tick() => for phone in [&self.phone_11, &self.phone_12] { phone.register(EXPIRES); },
-                }
+/// Keeps everything up until Ctrl-C.
+fn stay(scene: &Scene, facts: &Facts) -> io::Result<()> {
+    let (person, password) = scene.service.credentials();
+    let url = format!("http://{}", scene.service.http);
+    facts.say(
+        &json!({"url": url, "person": person, "password": password}),
+        &format!("{url}  (sign in as {person}, {password}; Ctrl-C ends)"),
+    );
+    scene.phone_11.react(Reaction::Ring);
+    scene.phone_12.react(Reaction::Ring);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // registrations are renewed well before they end
+        let mut renew = tokio::time::interval(Duration::from_secs(u64::from(EXPIRES / 3)));
+        loop {
+            tokio::select! {
+                stop = tokio::signal::ctrl_c() => return stop,
+                _ = renew.tick() => { scene.register(); }
             }
-        })
-    }
+        }
+    })
 }
 
 /// A client calls, both phones ring, 12 takes it.
@@ -129,7 +91,7 @@ fn answered(scene: &mut Scene, facts: &mut Facts) -> io::Result<()> {
     facts.fact("phone 11 stops ringing: call completed elsewhere", stopped && reason.contains("Call completed elsewhere"), &reason);
     caller.hang_up();
     facts.fact("the caller hangs up and phone 12 is released", leg_12.wait_ended(SOON), "");
-    let row = scene.row("+33639980001");
+    let row = scene.row(ANSWERED);
     facts.fact("the page shows the call as answered by 12", row["outcome"] == "answered" && names(&row["answered_by"]), &row.to_string());
     Ok(())
 }
@@ -151,7 +113,7 @@ fn gave_up(scene: &mut Scene, facts: &mut Facts) -> io::Result<()> {
     caller.cancel(None);
     facts.fact("it gives up while it rings", caller.wait_final(SOON) == Some(487), &format!("{:?}", caller.statuses()));
     facts.fact("both phones stop ringing", legs.len() == 2 && legs.iter().all(|leg| leg.wait_ended(SOON)), "");
-    let row = scene.row("+33639980002");
+    let row = scene.row(GAVE_UP);
     facts.fact(
         "its number is kept: missed, caller_gave_up",
         row["outcome"] == "missed" && row["reason"] == "caller_gave_up",
@@ -179,8 +141,7 @@ fn dialled(scene: &mut Scene, facts: &mut Facts) -> io::Result<()> {
     facts.hear("the far end hears phone 11", &far, PHONE_11);
     call.hang_up();
     facts.fact("phone 11 hangs up and the far end is released", far.wait_ended(SOON), "");
-    let outgoing = |row: &Value| row["direction"] == "outgoing" && !row["outcome"].is_null();
-    let row = scene.service.row(SOON, outgoing).unwrap_or(Value::Null);
+    let row = scene.row_where(|row| row["direction"] == "outgoing");
     facts.fact("the page shows the call made", row["number"] == "+33639980001" && row["outcome"] == "answered", &row.to_string());
     Ok(())
 }

@@ -46,9 +46,10 @@ impl Identity {
 }
 
 /// What an agent does with a call by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Reaction {
     /// Nothing: whoever drives it decides.
+    #[default]
     Wait,
     Ring,
     Answer,

@@ -38,12 +38,6 @@ pub(super) struct Core {
     cseq: u32,
 }
 
-impl Default for Reaction {
-    fn default() -> Reaction {
-        Reaction::Wait
-    }
-}
-
 /// A request of ours (RFC 3261 17.1).
 struct Pending {
     request: Message,

@@ -1,0 +1,10 @@
+//! The release binary as a process of its own on loopback, with real SIP peers around it: agents of ours for the rows of the truth table,
+//! and SIPp, baresip and Kamailio, which were written by others.
+// a peer has its own clock, and a test that cannot go on stops
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+mod baresip;
+mod kamailio;
+mod rows;
+mod sipp;
+mod stage;
