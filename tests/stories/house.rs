@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use chrono::DateTime;
-use rappel::dialplan::route::OutboundPermit;
-use rappel::domain::call::{CallId, Direction, Extension, LegId, Record};
+use rappel::dialplan::rules::Rules;
+use rappel::domain::call::{CallId, Direction, Extension, Record};
+pub use rappel::domain::call::LegId;
 use rappel::domain::identity::Caller;
 use rappel::domain::now::{Instant, Now};
 use rappel::domain::text::ScreenText;
-use rappel::switchboard::config::{LineConfig, PhoneConfig, Route, Router, TrunkConfig};
-use rappel::switchboard::effect::{Effect, Refuse};
+use rappel::switchboard::config::{LineConfig, PhoneConfig, TrunkConfig};
+use rappel::switchboard::effect::Effect;
 use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, Seq, Ticket};
 use rappel::switchboard::line::Line;
 
@@ -32,23 +33,9 @@ pub fn ext(digits: &str) -> Extension {
     Extension(digits.to_owned())
 }
 
-/// A dial plan of two digits for colleagues, and what the test gives for the rest.
-pub struct Plan {
-    pub permit: Option<OutboundPermit>,
-    pub emergency: Option<OutboundPermit>,
-}
-
-impl Router for Plan {
-    fn route(&self, _: &Extension, digits: &str) -> Route {
-        let party = Caller::Unreadable(ScreenText::clean(digits));
-        match (digits, &self.permit, &self.emergency) {
-            ("112", _, Some(permit)) => Route::Emergency { permit: permit.clone(), party },
-            ("0899000001", _, _) => Route::Refused { why: Refuse::Barred, party, prompts: vec!["numero-refuse"] },
-            (d, Some(permit), _) if d.len() == 10 => Route::Outside { permit: permit.clone(), party },
-            (d, _, _) if d.len() == 2 => Route::Extension(ext(d)),
-            _ => Route::Refused { why: Refuse::NotFound, party, prompts: vec!["numero-inexistant"] },
-        }
-    }
+/// The dial plan as shipped, with these extensions.
+fn plan(phones: &[PhoneConfig]) -> Rules {
+    Rules { extensions: phones.iter().map(|p| p.extension.clone()).collect(), ..Rules::default() }
 }
 
 pub struct House {
@@ -65,11 +52,13 @@ pub struct Plans {
     pub trunks: usize,
     pub per_hour: usize,
     pub calls: usize,
+    /// `None`: all phones.
+    pub ring: Option<&'static [&'static str]>,
 }
 
 impl Default for Plans {
     fn default() -> Plans {
-        Plans { phones: &["11", "12"], registered: true, ring_seconds: 18, channels: 4, trunks: 1, per_hour: 60, calls: 1 }
+        Plans { phones: &["11", "12"], registered: true, ring_seconds: 18, channels: 4, trunks: 1, per_hour: 60, calls: 1, ring: None }
     }
 }
 
@@ -77,13 +66,13 @@ impl Plans {
     pub fn house(self) -> House {
         let phones: Vec<PhoneConfig> = (self.phones.iter()).map(|e| PhoneConfig { extension: ext(e), owner: format!("P{e}"), calls: self.calls }).collect();
         let config = LineConfig {
-            ring: phones.iter().map(|p| p.extension.clone()).collect(),
-            phones,
+            ring: self.ring.unwrap_or(self.phones).iter().map(|e| ext(e)).collect(),
             ring_time: Duration::from_secs(self.ring_seconds),
             silence: Duration::from_secs(20),
             trunks: (0..self.trunks).map(|n| TrunkConfig { name: format!("t{n}"), channels: self.channels }).collect(),
             per_hour: self.per_hour,
-            router: Box::new(crate::permits::plan()),
+            router: Box::new(plan(&phones)),
+            phones,
         };
         let mut house = House { line: Line::new(config, 1, 1), now: Now { instant: Instant::ZERO, wall: DateTime::UNIX_EPOCH } };
         if self.registered {

@@ -5,7 +5,6 @@
 mod house;
 mod incoming;
 mod outgoing;
-mod permits;
 mod random;
 mod talking;
 mod transfer;
