@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
-use crate::dialplan::route::OutboundPermit;
+use crate::dialplan::route::{self, Kind, OutboundPermit};
+use crate::dialplan::rules::Rules;
 use crate::domain::call::Extension;
 use crate::domain::identity::Caller;
+use crate::domain::number::E164;
+use crate::domain::text::ScreenText;
 
 use super::effect::Refuse;
+
+/// The status by which the dial plan bars a number.
+const BARRED: u16 = 403;
 
 /// Everything a [`super::line::Line`] is made of.
 pub struct LineConfig {
@@ -45,13 +51,31 @@ pub trait Router: Send {
     fn route(&self, extension: &Extension, digits: &str) -> Route;
 }
 
-/// The decision on dialled digits. `party` is who the call is with, as its record shows it.
+/// The decision on dialled digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     Extension(Extension),
-    Outside { permit: OutboundPermit, party: Caller },
+    Outside(OutboundPermit),
     /// Never barred, counted, or refused for want of a channel.
-    Emergency { permit: OutboundPermit, party: Caller },
-    /// `prompts` are spoken in early media before `why`.
-    Refused { why: Refuse, party: Caller, prompts: Vec<&'static str> },
+    Emergency(OutboundPermit),
+    /// `prompt` is spoken in early media before `why`; `party` is what the record shows.
+    Refused { why: Refuse, party: Caller, prompt: Option<&'static str> },
+}
+
+impl Router for Rules {
+    fn route(&self, extension: &Extension, digits: &str) -> Route {
+        let refused = |why, prompt| Route::Refused { why, party: dialled(digits), prompt: Some(prompt) };
+        match route::route(digits, extension, self).kind {
+            Kind::Emergency(permit) => Route::Emergency(permit),
+            Kind::Outside(permit) => Route::Outside(permit),
+            Kind::Extension(target) => Route::Extension(target),
+            Kind::Code(_) => refused(Refuse::NotFound, "numero-inexistant"),
+            Kind::Refused(refusal) => refused(if refusal.status() == BARRED { Refuse::Barred } else { Refuse::NotFound }, refusal.prompt()),
+        }
+    }
+}
+
+/// What the record of a call that went nowhere shows: the number if it is one, else what was dialled.
+fn dialled(digits: &str) -> Caller {
+    E164::parse_national_or_international(digits).map_or_else(|_| Caller::Unreadable(ScreenText::clean(digits)), Caller::Known)
 }

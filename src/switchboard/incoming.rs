@@ -236,7 +236,7 @@ impl Line {
         }
         match self.config.router.route(&attempt.extension, digits) {
             Route::Extension(extension) if hunt.may_ring(&extension) && self.is_idle(&extension) => Some(extension),
-            Route::Extension(_) | Route::Outside { .. } | Route::Emergency { .. } | Route::Refused { .. } => None,
+            Route::Extension(_) | Route::Outside(_) | Route::Emergency(_) | Route::Refused { .. } => None,
         }
     }
 

@@ -56,34 +56,35 @@ impl Line {
         let route = self.config.router.route(&extension, digits);
         let (direction, party) = match &route {
             Route::Extension(target) => (Direction::Internal, Caller::Extension(target.0.clone())),
-            Route::Outside { party, .. } | Route::Emergency { party, .. } | Route::Refused { party, .. } => (Direction::Outgoing, party.clone()),
+            Route::Outside(permit) | Route::Emergency(permit) => (Direction::Outgoing, permit.called()),
+            Route::Refused { party, .. } => (Direction::Outgoing, party.clone()),
         };
         let refused = self.may_not_dial(&extension, &route);
         let (id, seq) = self.opened(now, direction, (party.clone(), ScreenText::default()), Some(extension.clone()), out);
         self.legs.arrived(leg, id, Who::Phone(extension.clone()));
         // Until it is known where the call goes it is one that nobody is rung for.
         let state = State::Hunting(Hunt::new(leg, Targets::One(extension.clone()), seq));
-        let emergency = matches!(route, Route::Emergency { .. });
+        let emergency = matches!(route, Route::Emergency(_));
         let (extension, arrived) = (Some(extension), now);
         let call = Call { id, direction, party, name: ScreenText::default(), extension, arrived, since: now, emergency, state };
         match (refused, route) {
             (Some(end), _) => self.finish(now, call, end, out),
             (None, Route::Extension(target)) => self.ring_colleague(now, call, leg, target, seq, out),
-            (None, Route::Outside { permit, .. }) => self.dial_outside(now, call, leg, permit, seq, out),
-            (None, Route::Emergency { permit, .. }) => self.dial_emergency(now, call, leg, permit, seq, out),
-            (None, Route::Refused { why, prompts, .. }) => {
+            (None, Route::Outside(permit)) => self.dial_outside(now, call, leg, permit, seq, out),
+            (None, Route::Emergency(permit)) => self.dial_emergency(now, call, leg, permit, seq, out),
+            (None, Route::Refused { why, prompt, .. }) => {
                 let outcome = if why == Refuse::Barred { Out::Refused } else { Out::Failed };
-                self.speak(now, call, leg, prompts, End::out(outcome, why), outcome, out);
+                self.speak(now, call, leg, prompt, (why, outcome), out);
             }
         }
     }
 
     /// What stands in the way of any call but an emergency one.
     fn may_not_dial(&self, extension: &Extension, route: &Route) -> Option<End> {
-        if self.phase == Phase::Stopped || (self.phase == Phase::Draining && !matches!(route, Route::Emergency { .. })) {
+        if self.phase == Phase::Stopped || (self.phase == Phase::Draining && !matches!(route, Route::Emergency(_))) {
             return Some(End::out(Out::Failed, Refuse::Unavailable));
         }
-        if matches!(route, Route::Emergency { .. }) {
+        if matches!(route, Route::Emergency(_)) {
             return None;
         }
         let Some(desk) = self.legs.desk(extension) else { return Some(End::out(Out::Refused, Refuse::Barred)) };
@@ -115,7 +116,7 @@ impl Line {
     // ------------------------------------------------------------------ outside
     fn dial_outside(&mut self, now: Now, call: Call, leg: LegId, permit: OutboundPermit, seq: Seq, out: &mut Vec<Effect>) {
         if !self.within_the_hour(now, &call) {
-            self.speak(now, call, leg, vec!["numero-refuse"], End::out(Out::Refused, Refuse::Barred), Out::Refused, out);
+            self.speak(now, call, leg, Some("numero-refuse"), (Refuse::Barred, Out::Refused), out);
             return;
         }
         let usable: Vec<usize> = (0..self.config.trunks.len()).filter(|t| self.alerts.trunk_usable(*t)).collect();
@@ -129,7 +130,7 @@ impl Line {
             }
             None => {
                 let prompt = if usable.is_empty() { "ligne-indisponible" } else { "lignes-occupees" };
-                self.speak(now, call, leg, vec![prompt], End::out(Out::Failed, Refuse::NoChannel), Out::Failed, out);
+                self.speak(now, call, leg, Some(prompt), (Refuse::NoChannel, Out::Failed), out);
             }
         }
     }
@@ -170,11 +171,7 @@ impl Line {
         }
         out.push(Effect::CallOut { leg: far, trunk, permit: permit.clone() });
         let from = call.extension.clone().unwrap_or_else(|| Extension(String::new()));
-        let told = match &call.state {
-            State::Calling(before) => before.told,
-            State::Hunting(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => Progress::Alive,
-        };
-        call.state = State::Calling(Calling { caller, from, far, trunk, permit, opened, far_end: Progress::Alive, told });
+        call.state = State::Calling(Calling { caller, from, far, trunk, permit, opened, far_end: Progress::Alive, told: Progress::Alive });
         self.put(call);
     }
 
@@ -192,7 +189,7 @@ impl Line {
     }
 
     fn emergency_impossible(&mut self, now: Now, call: Call, caller: LegId, why: Refuse, out: &mut Vec<Effect>) {
-        self.speak(now, call, caller, vec!["urgence-impossible"], End::out(Out::Failed, why), Out::Failed, out);
+        self.speak(now, call, caller, Some("urgence-impossible"), (why, Out::Failed), out);
     }
 
     // ------------------------------------------------------------------ what the far end says
@@ -225,16 +222,15 @@ impl Line {
     }
 
     // ------------------------------------------------------------------ a spoken reason
-    #[expect(clippy::too_many_arguments, reason = "the call, what is said and how it ends")]
-    fn speak(&mut self, now: Now, mut call: Call, caller: LegId, prompts: Vec<&'static str>, end: End, outcome: Out, out: &mut Vec<Effect>) {
-        if prompts.is_empty() {
-            self.finish(now, call, end, out);
+    fn speak(&mut self, now: Now, mut call: Call, caller: LegId, prompt: Option<&'static str>, (why, outcome): (Refuse, Out), out: &mut Vec<Effect>) {
+        let Some(prompt) = prompt else {
+            self.finish(now, call, End::out(outcome, why), out);
             return;
-        }
+        };
         out.push(Effect::EarlyMedia(caller));
-        out.push(Effect::Play(caller, Sound::Prompts(prompts)));
+        out.push(Effect::Play(caller, Sound::Prompts(vec![prompt])));
         self.timers.set(Owner::Call(call.id), now.instant + Duration::from_secs(SPOKEN_SECONDS));
-        call.state = State::Speaking(Speaking { caller, why: end.refuse, outcome });
+        call.state = State::Speaking(Speaking { caller, why, outcome });
         self.put(call);
     }
 }

@@ -1,9 +1,9 @@
 //! How the line looks, built when the page asks. Trunks are the exchange's to fill in: their state is not known here.
 
-use crate::domain::call::Extension;
+use crate::domain::call::{Direction, Extension, LegId};
 use crate::domain::status::{LineStatus, LiveCall, LiveState, PhoneState, PhoneStatus};
 
-use super::call::{Call, State};
+use super::call::{Call, Stage, State, Transfer};
 use super::desk::{Desk, Use};
 use super::line::Line;
 
@@ -18,6 +18,20 @@ impl Line {
             second_call: None,
             alerts: self.alerts.shown(),
         }
+    }
+
+    /// What the call of this leg does, in a word: for logs and for the stories' table of what was visited.
+    pub fn doing(&self, leg: LegId) -> Option<&'static str> {
+        let call = self.calls.get(&self.legs.get(leg)?.call)?;
+        Some(match (&call.state, call.direction) {
+            (State::Hunting(_), Direction::Incoming) => "hunting",
+            (State::Hunting(_), Direction::Internal | Direction::Outgoing) => "ringing a colleague",
+            (State::Calling(_), _) => "calling",
+            (State::Speaking(_), _) => "speaking",
+            (State::Talking(_), _) => "talking",
+            (State::Transferring(Transfer { stage: Stage::Target { .. }, .. }), _) => "transferring",
+            (State::Transferring(Transfer { stage: Stage::Back(_), .. }), _) => "ringing back",
+        })
     }
 }
 

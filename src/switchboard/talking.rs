@@ -56,8 +56,8 @@ impl Line {
                 self.finish(now, call, end, out);
             }
             State::Transferring(_) => {
-                self.legs.gone(leg);
-                self.transfer_gone(now, call, leg, out);
+                let end = talker_gone(&call, why);
+                self.transfer_gone(now, call, leg, end, out);
             }
         }
     }

@@ -9,7 +9,6 @@
 
 use crate::domain::call::{Extension, LegId};
 use crate::domain::now::Now;
-use crate::domain::outcome::Outcome;
 
 use super::call::{Call, End, Party, Stage, State, Talk, Transfer};
 use super::config::Route;
@@ -51,7 +50,7 @@ impl Line {
             Route::Extension(target) if target != from && other.phone.as_ref() != Some(&target) && self.is_idle(&target) => {
                 Some((Party { silent: false, ..other.clone() }, from, own.holds, target))
             }
-            Route::Extension(_) | Route::Outside { .. } | Route::Emergency { .. } | Route::Refused { .. } => None,
+            Route::Extension(_) | Route::Outside(_) | Route::Emergency(_) | Route::Refused { .. } => None,
         }
     }
 
@@ -142,15 +141,16 @@ impl Line {
         self.transfer_said_no(now, call, leg, out);
     }
 
-    /// The transferor may hang up (it does after our 202); the party ends the call.
-    pub(super) fn transfer_gone(&mut self, now: Now, mut call: Call, leg: LegId, out: &mut Vec<Effect>) {
+    /// The transferor may hang up (it does after our 202); the party ends the call with `end`.
+    pub(super) fn transfer_gone(&mut self, now: Now, mut call: Call, leg: LegId, end: End, out: &mut Vec<Effect>) {
         if let State::Transferring(transfer) = &mut call.state
             && transfer.from_leg == Some(leg)
         {
             transfer.from_leg = None;
+            self.legs.close(leg, Refuse::Cancelled, out);
             self.put(call);
             return;
         }
-        self.finish(now, call, End::new(Outcome::Answered(None), Refuse::Cancelled), out);
+        self.finish(now, call, end, out);
     }
 }

@@ -1,0 +1,10 @@
+//! Stories of the line, without a socket or a clock: each row of the rules' tables is a test whose name is its sentence.
+
+#![allow(clippy::unwrap_used)]
+
+mod house;
+mod incoming;
+mod outgoing;
+mod random;
+mod talking;
+mod transfer;
