@@ -12,7 +12,6 @@ pub mod input;
 mod legs;
 pub mod line;
 pub mod outbound;
-pub mod plan;
 mod ringing;
 mod snapshot;
 mod talking;
