@@ -191,9 +191,35 @@ fn step(house: &mut House, model: &mut Model, (what, kind, n): (u8, u8, u16), vi
     assert!(timers <= calls + legs + 1, "{timers} timers");
 }
 
+/// A rare scene to go on from: a caller who was transferred, whose transferor hung up, and (`back`) whom nobody answered there.
+fn transferred(house: &mut House, model: &mut Model, back: bool) {
+    let leg = model.new_leg();
+    let Input::Rings { trunk, caller, name, usable, .. } = ring(leg) else { return };
+    let mut give = |model: &mut Model, input: Input| {
+        let effects = house.effects(input);
+        model.observe(&effects, None);
+    };
+    give(model, Input::Rings { leg, trunk, caller, name, usable });
+    model.legs.insert(FIRST, LegIs::Up);
+    give(model, Input::Answered { leg: FIRST });
+    give(model, Input::Transfers { leg: FIRST, digits: "12".into() });
+    if back {
+        model.legs.remove(&FIRST);
+        give(model, Input::Gone { leg: FIRST, why: Gone::HungUp });
+        let target = LegId(model.last_ours);
+        model.legs.remove(&target);
+        give(model, Input::Refused { leg: target, why: Refusal::Busy });
+    }
+}
+
 fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
     let mut house = Plans { phones: PHONES, trunks: 2, channels: 2, per_hour: 20, calls: 1 + steps.len() % 2, ..Plans::default() }.house();
     let mut model = Model::default();
+    match steps.len() % 8 {
+        0 => transferred(&mut house, &mut model, true),
+        1 => transferred(&mut house, &mut model, false),
+        _ => {}
+    }
     for s in steps {
         step(&mut house, &mut model, *s, visits);
     }
