@@ -137,7 +137,7 @@ impl Model {
     fn elsewhere(&mut self, kind: u8, n: usize) -> Input {
         let extension = ext(PHONES[n % PHONES.len()]);
         match kind {
-            0..=9 => Input::Rings { leg: self.new_leg(), trunk: n % 2, caller: Caller::Withheld, name: ScreenText::default(), usable: n % 16 != 0 },
+            0..=9 => Input::Rings { leg: self.new_leg(), trunk: n % 2, caller: Caller::Withheld, name: ScreenText::default(), usable: !n.is_multiple_of(16) },
             10..=16 => Input::Dials { leg: self.new_leg(), extension, digits: DIALLED[(n >> 4) % DIALLED.len()].into() },
             17..=22 if !self.written.is_empty() => Input::Recorded(self.written.swap_remove(n % self.written.len())),
             17..=25 => Input::Phone { extension, registered: n & 0x30 != 0 },
