@@ -29,6 +29,8 @@ pub(super) struct Call {
     /// Since when it is in its present state, for the page.
     pub(super) since: Now,
     pub(super) emergency: bool,
+    /// It has a row: all but those that only hear a prompt from us.
+    pub(super) recorded: bool,
     pub(super) state: State,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::dialplan::route::{self, Kind, OutboundPermit};
-use crate::dialplan::rules::Rules;
+use crate::dialplan::rules::{Code, Rules};
 use crate::domain::call::Extension;
 use crate::domain::identity::Caller;
 use crate::domain::number::E164;
@@ -55,11 +55,21 @@ pub trait Router: Send {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     Extension(Extension),
+    /// A code that turns something on or off and says so.
+    Switch(Switch),
     Outside(OutboundPermit),
     /// Never barred, counted, or refused for want of a channel.
     Emergency(OutboundPermit),
     /// `prompt` is spoken in early media before `why`; `party` is what the record shows.
     Refused { why: Refuse, party: Caller, prompt: Option<&'static str> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// `*92`: the phone that dials it does not ring.
+    DoNotDisturb,
+    /// `*91`: the agency is open or closed until the next change in the hours.
+    Open,
 }
 
 impl Router for Rules {
@@ -69,7 +79,9 @@ impl Router for Rules {
             Kind::Emergency(permit) => Route::Emergency(permit),
             Kind::Outside(permit) => Route::Outside(permit),
             Kind::Extension(target) => Route::Extension(target),
-            Kind::Code(_) => refused(Refuse::NotFound, "numero-inexistant"),
+            Kind::Code(Code::DoNotDisturb) => Route::Switch(Switch::DoNotDisturb),
+            Kind::Code(Code::OpenClose) => Route::Switch(Switch::Open),
+            Kind::Code(Code::NextCallback | Code::AudioTest | Code::RecordPrompt(_) | Code::SpeedDial(_)) => refused(Refuse::NotFound, "numero-inexistant"),
             Kind::Refused(refusal) => refused(if refusal.status() == BARRED { Refuse::Barred } else { Refuse::NotFound }, refusal.prompt()),
         }
     }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::domain::call::{CallId, Direction, Extension, LegId, Record};
+use crate::domain::call::{Direction, Extension, LegId, Record};
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason};
 use crate::domain::text::ScreenText;
 
-use super::call::{Call, End, Party, Stage, State, Talk};
+use super::call::{Call, Calling, End, Party, Stage, State, Talk};
 use super::config::Route;
 use super::desk::DeskState;
 use super::effect::{Effect, Refuse};
@@ -28,7 +28,7 @@ impl Call {
         }
     }
 
-    fn hunt_mut(&mut self) -> Option<&mut Hunt> {
+    pub(super) fn hunt_mut(&mut self) -> Option<&mut Hunt> {
         match &mut self.state {
             State::Hunting(hunt) => Some(hunt),
             State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => None,
@@ -53,7 +53,7 @@ impl Line {
         let (id, seq) = self.opened(now, Direction::Incoming, who, None, out);
         self.legs.arrived(leg, id, Who::Trunk(trunk));
         let state = State::Hunting(Hunt::new(leg, Targets::Group, seq));
-        let call = Call { id, direction: Direction::Incoming, party, name, extension: None, arrived: now, since: now, emergency: false, state };
+        let call = Call { id, direction: Direction::Incoming, party, name, extension: None, arrived: now, since: now, emergency: false, recorded: true, state };
         if let Some(end) = self.not_taken(trunk, usable, full) {
             self.finish(now, call, end, out);
             return;
@@ -195,7 +195,7 @@ impl Line {
 
     /// Both sides are up for the first time: written once a call.
     pub(super) fn connected(&mut self, now: Now, mut call: Call, talk: Talk, by: Option<Extension>, out: &mut Vec<Effect>) {
-        if let State::Hunting(Hunt { opened: Some(seq), .. }) | State::Calling(super::call::Calling { opened: Some(seq), .. }) = &call.state {
+        if let State::Hunting(Hunt { opened: Some(seq), .. }) | State::Calling(Calling { opened: Some(seq), .. }) = &call.state {
             self.awaited.remove(seq);
         }
         self.legs.up(talk.caller.leg);
@@ -236,39 +236,7 @@ impl Line {
         }
         match self.config.router.route(&attempt.extension, digits) {
             Route::Extension(extension) if hunt.may_ring(&extension) && self.is_idle(&extension) => Some(extension),
-            Route::Extension(_) | Route::Outside(_) | Route::Emergency(_) | Route::Refused { .. } => None,
-        }
-    }
-
-    pub(super) fn phone(&mut self, extension: &Extension, registered: bool) {
-        let Some(desk) = self.legs.desk_mut(extension) else { return };
-        desk.registered = registered;
-        self.legs.moved = true;
-        if registered {
-            for call in &self.searching {
-                if let Some(hunt) = self.calls.get_mut(call).and_then(Call::hunt_mut) {
-                    hunt.back(extension);
-                }
-            }
-        }
-    }
-
-    /// Turned on while it rings, it is a refusal (row 5).
-    pub(super) fn do_not_disturb(&mut self, now: Now, extension: &Extension, on: bool, out: &mut Vec<Effect>) {
-        let Some(desk) = self.legs.desk_mut(extension) else { return };
-        desk.do_not_disturb = on;
-        self.legs.moved = true;
-        let ringing: Vec<(CallId, LegId)> = (self.calls.values())
-            .filter_map(|call| match &call.state {
-                State::Hunting(hunt) => hunt.attempts().find(|a| a.extension == *extension).map(|a| (call.id, a.leg)),
-                State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => None,
-            })
-            .collect();
-        if on && !self.emergency {
-            for (call, leg) in ringing {
-                self.legs.close(leg, Refuse::Busy, out);
-                self.said_no(now, leg, call, Refusal::Busy, out);
-            }
+            Route::Extension(_) | Route::Switch(_) | Route::Outside(_) | Route::Emergency(_) | Route::Refused { .. } => None,
         }
     }
 }

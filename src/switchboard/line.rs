@@ -5,19 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use crate::domain::call::{CallId, Direction, Extension, LegId, Record};
+use crate::domain::call::{CallId, Direction, Extension, Record};
 use crate::domain::identity::Caller;
 use crate::domain::now::{Instant, Now};
-use crate::domain::outcome::{Out, Outcome, Reason};
 use crate::domain::text::ScreenText;
 
 use super::alerts::Alerts;
-use super::call::{Call, End, State};
+use super::call::{Call, State};
 use super::config::LineConfig;
 use super::desk::Desk;
-use super::effect::{Effect, Refusal as CommandRefusal, Refuse};
-use super::input::{Command, Input, Progress, Refusal, Seq, Ticket};
-use super::legs::{LegState, Legs};
+use super::effect::{Effect, Refuse};
+use super::input::{Input, Refusal, Seq};
+use super::legs::Legs;
 use super::timers::{Owner, Timers};
 
 /// Calls at once, whatever the trunks' channels say; more are refused.
@@ -46,13 +45,13 @@ pub struct Line {
     next_seq: u64,
     pub(super) open: bool,
     pub(super) phase: Phase,
-    said_idle: bool,
+    pub(super) said_idle: bool,
     pub(super) alerts: Alerts,
     /// When each phone started its outside calls of the last hour.
     pub(super) started: HashMap<Extension, VecDeque<Instant>>,
     /// Within the hour after an emergency call: every phone rings, whatever it wishes.
     pub(super) emergency: bool,
-    dirty: bool,
+    pub(super) dirty: bool,
 }
 
 impl Line {
@@ -219,146 +218,5 @@ impl Line {
         }
         self.dirty = true;
         self.calls.insert(call.id, call);
-    }
-
-    /// The one end of a call: every leg it still has is closed, its timer cancelled, its outcome written.
-    pub(super) fn finish(&mut self, now: Now, call: Call, end: End, out: &mut Vec<Effect>) {
-        for leg in call.legs() {
-            self.timers.cancel(Owner::Leg(leg));
-            self.legs.close(leg, end.refuse, out);
-        }
-        self.timers.cancel(Owner::Call(call.id));
-        self.searching.remove(&call.id);
-        if let State::Hunting(super::ringing::Hunt { opened: Some(seq), .. }) | State::Calling(super::call::Calling { opened: Some(seq), .. }) = &call.state {
-            self.awaited.remove(seq);
-        }
-        let gave_up = end.outcome == Outcome::Missed(Reason::CallerGaveUp);
-        let rang = now.instant.since(call.arrived.instant);
-        if call.direction == Direction::Incoming {
-            self.alerts.rang(now, rang, gave_up);
-        }
-        let short = gave_up && rang < super::alerts::SHORT;
-        self.record(Record::Ended { call: call.id, at: now.wall, outcome: end.outcome, during: end.during, short }, out);
-        self.dirty = true;
-    }
-
-    // ------------------------------------------------------------------ what called legs say
-    fn progress(&mut self, leg: LegId, what: Progress, out: &mut Vec<Effect>) {
-        let Some(id) = self.legs.get(leg).filter(|l| l.state == LegState::Called).map(|l| l.call) else { return };
-        self.timers.cancel(Owner::Leg(leg));
-        if let Some(Call { state: State::Calling(calling), .. }) = self.calls.get_mut(&id) {
-            calling.far_end = calling.far_end.max(what);
-            calling.tell(out);
-        }
-    }
-
-    /// A leg of ours that is closed already crossed our CANCEL with its answer: it is released (row 8).
-    fn answered(&mut self, now: Now, leg: LegId, out: &mut Vec<Effect>) {
-        let Some((id, state)) = self.legs.get(leg).map(|l| (l.call, l.state)) else {
-            if Legs::is_ours(leg) {
-                out.push(Effect::HangUp(leg));
-            }
-            return;
-        };
-        if state != LegState::Called {
-            return;
-        }
-        self.timers.cancel(Owner::Leg(leg));
-        let Some(call) = self.take(id) else { return };
-        match call.state {
-            State::Hunting(_) => self.phone_answered(now, call, leg, out),
-            State::Calling(_) => self.far_answered(now, call, out),
-            State::Transferring(_) => self.transfer_answered(now, call, leg, out),
-            State::Speaking(_) | State::Talking(_) => self.put(call),
-        }
-    }
-
-    fn refused(&mut self, now: Now, leg: LegId, why: Refusal, out: &mut Vec<Effect>) {
-        if self.legs.get(leg).is_none_or(|l| l.state != LegState::Called) {
-            return;
-        }
-        if let Some(was) = self.legs.gone(leg) {
-            self.said_no(now, leg, was.call, why, out);
-        }
-    }
-
-    /// A called leg is gone unanswered.
-    pub(super) fn said_no(&mut self, now: Now, leg: LegId, id: CallId, why: Refusal, out: &mut Vec<Effect>) {
-        self.timers.cancel(Owner::Leg(leg));
-        let Some(call) = self.take(id) else { return };
-        match call.state {
-            State::Hunting(_) => self.phone_said_no(now, call, leg, why, out),
-            State::Calling(_) => self.far_said_no(now, call, why, out),
-            State::Transferring(_) => self.transfer_said_no(now, call, leg, out),
-            State::Speaking(_) | State::Talking(_) => self.put(call),
-        }
-    }
-
-    fn call_time_is_over(&mut self, now: Now, id: CallId, out: &mut Vec<Effect>) {
-        let Some(call) = self.take(id) else { return };
-        match &call.state {
-            State::Hunting(_) => {
-                let end = match call.direction {
-                    Direction::Incoming => End::missed(Reason::NoAnswer, Refuse::Unavailable),
-                    Direction::Outgoing | Direction::Internal => End::out(Out::NoAnswer, Refuse::Unavailable),
-                };
-                self.finish(now, call, end, out);
-            }
-            State::Calling(_) => self.finish(now, call, End::out(Out::NoAnswer, Refuse::Unavailable), out),
-            State::Speaking(s) => {
-                let end = End::out(s.outcome, s.why);
-                self.finish(now, call, end, out);
-            }
-            State::Talking(_) => {
-                let end = call.cut();
-                self.finish(now, call, end, out);
-            }
-            State::Transferring(_) => self.transfer_time_is_over(now, call, out),
-        }
-    }
-
-    /// A prompt is over: the refusal it explained follows.
-    fn played(&mut self, now: Now, leg: LegId, out: &mut Vec<Effect>) {
-        let Some(id) = self.legs.get(leg).map(|l| l.call) else { return };
-        if self.calls.get(&id).is_some_and(|call| matches!(call.state, State::Speaking(_))) {
-            self.call_time_is_over(now, id, out);
-        }
-    }
-
-    // ------------------------------------------------------------------ the page, the end
-    fn command(&mut self, now: Now, ticket: Ticket, command: Command, out: &mut Vec<Effect>) {
-        match command {
-            Command::HangUp(id) => {
-                let Some(call) = self.take(id) else {
-                    out.push(Effect::Reply(ticket, Err(CommandRefusal::NotFound)));
-                    return;
-                };
-                let end = match (&call.state, call.direction) {
-                    (State::Hunting(_), Direction::Incoming) => End::missed(Reason::Refused, Refuse::Busy),
-                    (State::Hunting(_) | State::Calling(_), _) => End::out(Out::Cancelled, Refuse::Cancelled),
-                    (State::Speaking(s), _) => End::out(s.outcome, s.why),
-                    (State::Talking(_) | State::Transferring(_), _) => End::new(Outcome::Answered(None), Refuse::Cancelled),
-                };
-                self.finish(now, call, end, out);
-                out.push(Effect::Reply(ticket, Ok(())));
-            }
-        }
-    }
-
-    fn drain(&mut self) {
-        if self.phase == Phase::Running {
-            self.phase = Phase::Draining;
-        }
-    }
-
-    /// Idle is said again, for whoever asked to stop.
-    fn stop(&mut self, now: Now, out: &mut Vec<Effect>) {
-        self.phase = Phase::Stopped;
-        self.said_idle = false;
-        while let Some((_, call)) = self.calls.pop_first() {
-            let end = call.broken_off(Reason::Failed, Refuse::Unavailable);
-            self.finish(now, call, end, out);
-        }
-        self.timers.cancel(Owner::Emergency);
     }
 }

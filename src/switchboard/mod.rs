@@ -4,16 +4,20 @@
 
 mod alerts;
 mod call;
+mod called;
 pub mod config;
 mod desk;
 pub mod effect;
+mod ending;
 mod incoming;
 pub mod input;
 mod legs;
 pub mod line;
 pub mod outbound;
+mod phones;
 mod ringing;
 mod snapshot;
+mod switches;
 mod talking;
 mod timers;
 mod transfer;

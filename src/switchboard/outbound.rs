@@ -55,6 +55,10 @@ impl Line {
         }
         let route = self.config.router.route(&extension, digits);
         let (direction, party) = match &route {
+            Route::Switch(what) => {
+                self.switched(now, leg, extension, *what, out);
+                return;
+            }
             Route::Extension(target) => (Direction::Internal, Caller::Extension(target.0.clone())),
             Route::Outside(permit) | Route::Emergency(permit) => (Direction::Outgoing, permit.called()),
             Route::Refused { party, .. } => (Direction::Outgoing, party.clone()),
@@ -66,12 +70,14 @@ impl Line {
         let state = State::Hunting(Hunt::new(leg, Targets::One(extension.clone()), seq));
         let emergency = matches!(route, Route::Emergency(_));
         let (extension, arrived) = (Some(extension), now);
-        let call = Call { id, direction, party, name: ScreenText::default(), extension, arrived, since: now, emergency, state };
+        let call = Call { id, direction, party, name: ScreenText::default(), extension, arrived, since: now, emergency, recorded: true, state };
         match (refused, route) {
             (Some(end), _) => self.finish(now, call, end, out),
             (None, Route::Extension(target)) => self.ring_colleague(now, call, leg, target, seq, out),
             (None, Route::Outside(permit)) => self.dial_outside(now, call, leg, permit, seq, out),
             (None, Route::Emergency(permit)) => self.dial_emergency(now, call, leg, permit, seq, out),
+            // Turned above.
+            (None, Route::Switch(_)) => self.finish(now, call, End::out(Out::Failed, Refuse::Unavailable), out),
             (None, Route::Refused { why, prompt, .. }) => {
                 let outcome = if why == Refuse::Barred { Out::Refused } else { Out::Failed };
                 self.speak(now, call, leg, prompt, (why, outcome), out);

@@ -13,7 +13,7 @@ impl Line {
             open: self.open,
             trunks: Vec::new(),
             phones: self.legs.desks.iter().map(phone).collect(),
-            calls: self.calls.values().map(live).collect(),
+            calls: self.calls.values().filter(|call| call.recorded).map(live).collect(),
             second_calls: Vec::new(),
             second_call: None,
             alerts: self.alerts.shown(),

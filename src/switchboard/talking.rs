@@ -42,12 +42,12 @@ impl Line {
             return;
         }
         let Some(call) = self.take(id) else { return };
+        // Without an ACK the leg is still there: its end below says so to it.
         if why != Gone::NeverAcknowledged {
             self.legs.gone(leg);
         }
         match &call.state {
             State::Hunting(_) | State::Calling(_) | State::Speaking(_) => {
-                self.legs.gone(leg);
                 let end = caller_gone(&call, why);
                 self.finish(now, call, end, out);
             }

@@ -50,7 +50,7 @@ impl Line {
             Route::Extension(target) if target != from && other.phone.as_ref() != Some(&target) && self.is_idle(&target) => {
                 Some((Party { silent: false, ..other.clone() }, from, own.holds, target))
             }
-            Route::Extension(_) | Route::Outside(_) | Route::Emergency(_) | Route::Refused { .. } => None,
+            Route::Extension(_) | Route::Switch(_) | Route::Outside(_) | Route::Emergency(_) | Route::Refused { .. } => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Calls that phones make: outgoing rows of section 3, and section 7.
 
+use rappel::domain::status::PhoneState;
 use rappel::switchboard::input::{Gone, Input, Progress, Refusal};
 
 use crate::house::*;
@@ -209,5 +210,29 @@ fn for_60_minutes_after_an_emergency_call_every_phone_rings() {
     house.wait(3_600_000, &[]);
     assert_eq!(house.alerts(), Vec::<String>::new());
     house.rings(CALLER_2, &["open 3 incoming", "refuse in2 Unavailable", "end 3 missed: closed"]);
+    house.at_rest();
+}
+
+#[test]
+fn star_92_turns_do_not_disturb_on_and_off_and_says_so() {
+    let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
+    house.dials(PHONE, "11", "*92", &["answer in1", "play in1 Prompts([\"ne-pas-deranger\"])"]);
+    house.wait(5000, &["hang up in1"]);
+    assert_eq!(house.line.status().phones[0].state, PhoneState::Dnd);
+    house.rings(CALLER_2, &["open 2 incoming", "refuse in2 Busy", "end 2 missed: refused"]);
+    house.dials(PHONE, "11", "*92", &["answer in1", "play in1 Prompts([\"ne-pas-deranger-fin\"])"]);
+    house.tell(Input::Played { leg: PHONE }, &["hang up in1"]);
+    assert_eq!(house.line.status().phones[0].state, PhoneState::Idle);
+    house.at_rest();
+}
+
+#[test]
+fn star_91_opens_or_closes_the_agency_until_the_hours_change() {
+    let mut house = House::new();
+    house.dials(PHONE, "11", "*91", &["answer in1", "play in1 Prompts([\"agence-fermee\"])"]);
+    house.gone(PHONE, Gone::HungUp, &[]);
+    house.rings(CALLER_2, &["open 2 incoming", "refuse in2 Unavailable", "end 2 missed: closed"]);
+    house.tell(Input::Open(true), &[]);
+    assert!(house.line.status().open);
     house.at_rest();
 }

@@ -1,6 +1,7 @@
 //! Two who talk: a phone's own hold, a phone that falls silent, the page's hang-up.
 
-use rappel::switchboard::input::{Gone, Input};
+use rappel::domain::status::LiveState;
+use rappel::switchboard::input::{Gone, Input, Progress};
 
 use crate::house::*;
 
@@ -64,4 +65,19 @@ fn a_phone_with_two_calls_rings_for_the_second() {
     house.rings(CALLER_2, &["open 2 incoming", "ring 11 on 2"]);
     house.answered(SECOND, &["answer in2", "join in2 2", "write 2 answered by 11"]);
     house.rings(theirs(3), &["open 3 incoming", "refuse in3 Busy", "end 3 missed: busy during 1"]);
+}
+
+#[test]
+fn the_page_is_told_of_each_change_once() {
+    let mut house = House::new();
+    assert!(house.line.take_dirty() && !house.line.take_dirty());
+    house.talk();
+    assert!(house.line.take_dirty());
+    house.tell(Input::Progress { leg: FIRST, what: Progress::Ringing }, &[]);
+    assert!(!house.line.take_dirty());
+    let status = house.line.status();
+    assert_eq!((status.calls.len(), status.calls[0].state, status.calls[0].extension.clone()), (1, LiveState::Talking, Some(ext("11"))));
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in1 Music"]);
+    assert!(house.line.take_dirty());
+    assert_eq!(house.line.status().calls[0].state, LiveState::Held);
 }
