@@ -257,9 +257,9 @@ fn sipfrag(status: u16) -> &'static str {
     }
 }
 
-/// `"name" <sip:number@host>`; an unknown caller is anonymous (RFC 3323 4.1.1.3).
+/// `"name" <sip:number@host>` from a number as screens show it; an unknown caller is anonymous (RFC 3323 4.1.1.3).
 pub(super) fn name_addr(name: &str, number: &str, host: &str) -> String {
-    let user: String = number.chars().filter(|c| c.is_ascii_alphanumeric() || "+*#-_.".contains(*c)).collect();
+    let user: String = number.chars().filter(|c| c.is_ascii_digit() || "+*#".contains(*c)).collect();
     let (user, host) = if user.is_empty() { ("anonymous".to_owned(), "anonymous.invalid") } else { (user.replace('#', "%23"), host) };
     if name.is_empty() { format!("<sip:{user}@{host}>") } else { format!("\"{}\" <sip:{user}@{host}>", name.replace('\\', "\\\\").replace('"', "\\\"")) }
 }
