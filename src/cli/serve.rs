@@ -11,7 +11,8 @@ use crate::config::net::{Host, Net, Source};
 use crate::exchange::lines::{LineSettings, Present};
 use crate::screen::SignIn;
 use crate::shell::rtp_io::PortRange;
-use crate::shell::run::{self, Limits, Phone, RunError, Service};
+use crate::exchange::Reload;
+use crate::shell::run::{self, Limits, Phone, Service};
 use crate::sip::api::{Credentials, Transport};
 use crate::sip::guard::PeerAddress;
 use crate::sip::identity::{CallerIdHeader, IdentitySettings};
@@ -26,11 +27,25 @@ pub fn serve(config: &Config) -> ExitCode {
     if config.trunks.is_empty() || config.phones.is_empty() {
         eprintln!("attention : aucun {} dans la configuration : la page s'ouvre, mais aucun appel ne passe.", missing(config));
     }
-    match run::serve(service(config, SignIn::Required)) {
+    match run::serve(service(config, SignIn::Required), reloader(config)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(RunError::Store(error)) => failed(&error.to_string()),
         Err(error) => failed(&error.to_string()),
     }
+}
+
+/// What SIGHUP does: a bad file is refused whole.
+fn reloader(config: &Config) -> run::Reloader {
+    let file = config.file.clone();
+    Box::new(move || match Config::load(file.as_deref()) {
+        Ok(config) => Ok(Reload {
+            hours: config.hours.clone(),
+            ring: config.line.ring.clone(),
+            ring_time: config.line.ring_time,
+            per_hour: config.dialling.per_hour as usize,
+            router: Box::new(config.rules),
+        }),
+        Err(mistakes) => Err(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")),
+    })
 }
 
 fn failed(why: &str) -> ExitCode {

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::domain::call::{LegId, Record};
+use crate::domain::call::{Extension, LegId, Record};
 use crate::domain::entropy::Entropy;
 use crate::domain::hours::Hours;
 use crate::domain::now::{Instant, Now};
@@ -26,6 +26,7 @@ use crate::sip::api::{Flow, Transmit, Transport};
 use crate::sip::endpoint::Endpoint;
 use crate::sip::guard::{Admit, Guard};
 use crate::sip::registrar::Registrar;
+use crate::switchboard::config::Router;
 use crate::switchboard::effect::{Effect, Refusal};
 use crate::switchboard::input::{Command, Input, Seq, Ticket};
 use crate::switchboard::line::Line;
@@ -64,6 +65,15 @@ pub struct Config {
     pub hours: Hours,
     /// After that many seconds without sound a phone is asked whether it lives (row 19).
     pub silence_seconds: u32,
+}
+
+/// What a new configuration changes without a restart. Addresses, trunks and phones are not among it.
+pub struct Reload {
+    pub hours: Hours,
+    pub ring: Vec<Extension>,
+    pub ring_time: Duration,
+    pub per_hour: usize,
+    pub router: Box<dyn Router>,
 }
 
 pub struct Exchange {
@@ -173,6 +183,14 @@ impl Exchange {
     pub fn handle_located(&mut self, now: Now, trunk: usize, addresses: Vec<SocketAddr>) {
         self.lines.located(now, trunk, &addresses);
         self.guard.set_trunk(trunk, self.lines.peers(trunk));
+        self.settle(now);
+    }
+
+    /// SIGHUP with a good file: what can change while calls run does, from the next call on.
+    pub fn reload(&mut self, now: Now, reload: Reload) {
+        self.config.hours = reload.hours;
+        self.line.reload(reload.ring, reload.ring_time, reload.per_hour, reload.router);
+        self.each_second(now);
         self.settle(now);
     }
 

@@ -14,7 +14,7 @@ use crate::domain::hours::Hours;
 use crate::domain::status::LineStatus;
 use crate::exchange::lines::{LineSettings, Lines};
 use crate::exchange::media_plan::Sounds;
-use crate::exchange::{Config as ExchangeConfig, Exchange, Parts};
+use crate::exchange::{Config as ExchangeConfig, Exchange, Parts, Reload};
 use crate::media::prompt::Prompts;
 use crate::media::relay;
 use crate::sip::api::Transport;
@@ -93,8 +93,11 @@ pub enum RunError {
     Io(#[from] std::io::Error),
 }
 
+/// Reads the configuration again; the error is what to tell the owner, in French.
+pub type Reloader = Box<dyn Fn() -> Result<Reload, String> + Send>;
+
 /// Runs until SIGTERM or SIGINT and the end of the drain.
-pub fn serve(service: Service) -> Result<(), RunError> {
+pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let now = clock::now();
     let opened = store::open(&service.state, now.wall)?;
     let first_call = opened.greatest.0 + 1;
@@ -132,7 +135,7 @@ pub fn serve(service: Service) -> Result<(), RunError> {
         signalling_thread(service, first_call, inbox_end, signalling_rtp, record, status, ready)
     })?;
     let result = match ready_end.blocking_recv() {
-        Ok(Ok(())) => web_thread(web, inbox, &signalling),
+        Ok(Ok(())) => web_thread(web, inbox, &signalling, &reload),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(RunError::Io(std::io::Error::other("the signalling thread ended"))),
     };
@@ -256,25 +259,35 @@ fn sounds(folder: Option<PathBuf>, hold_music: Option<PathBuf>) -> Sounds {
 }
 
 /// The page, the resolver, the control socket and the signals, until all is over.
-fn web_thread(web: super::web::Web, inbox: mpsc::Sender<Inbox>, signalling: &std::thread::JoinHandle<()>) -> Result<(), RunError> {
+fn web_thread(web: super::web::Web, inbox: mpsc::Sender<Inbox>, signalling: &std::thread::JoinHandle<()>, reload: &Reloader) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WEB_THREADS).enable_all().build()?;
     let result = runtime.block_on(async {
         web.start().await?;
         // a missing supervisor is no error
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-        signals(inbox, signalling).await
+        signals(inbox, signalling, reload).await
     });
     runtime.shutdown_timeout(LAST_WORDS);
     result
 }
 
-async fn signals(inbox: mpsc::Sender<Inbox>, signalling: &std::thread::JoinHandle<()>) -> Result<(), RunError> {
+async fn signals(inbox: mpsc::Sender<Inbox>, signalling: &std::thread::JoinHandle<()>, reload: &Reloader) -> Result<(), RunError> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = ended(signalling) => return Ok(()),
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            () = ended(signalling) => return Ok(()),
+            _ = hangup.recv() => match reload() {
+                Ok(reload) => {
+                    tracing::info!("configuration read again");
+                    let _ = inbox.send(Inbox::Reload(Box::new(reload))).await;
+                }
+                Err(why) => tracing::error!(why, "the new configuration is refused, the old one stays"),
+            },
+        }
     }
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     let _ = inbox.send(Inbox::Drain).await;

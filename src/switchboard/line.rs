@@ -4,15 +4,17 @@
 //! Drain `out` before the next input. `take_dirty` says when `status` looks different.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
 
 use crate::domain::call::{CallId, Direction, Extension, Record};
 use crate::domain::identity::Caller;
 use crate::domain::now::{Instant, Now};
+use crate::domain::outcome::Reason;
 use crate::domain::text::ScreenText;
 
 use super::alerts::Alerts;
 use super::call::{Call, State};
-use super::config::LineConfig;
+use super::config::{LineConfig, Router};
 use super::desk::Desk;
 use super::effect::{Effect, Refuse};
 use super::input::{Input, Refusal, Seq};
@@ -76,6 +78,15 @@ impl Line {
             emergency: false,
             dirty: true,
         }
+    }
+
+    /// A new configuration, from the next call on.
+    pub fn reload(&mut self, ring: Vec<Extension>, ring_time: Duration, per_hour: usize, router: Box<dyn Router>) {
+        self.config.ring = ring;
+        self.config.ring_time = ring_time;
+        self.config.per_hour = per_hour;
+        self.config.router = router;
+        self.touch();
     }
 
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
