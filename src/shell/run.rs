@@ -187,7 +187,7 @@ fn signalling_thread(
         };
         let exchange = build(service, first_call, rtp.clone());
         let _ = ready.send(Ok(()));
-        Signalling { exchange, sip, streams, inbox, rtp, record, status, tickets: Tickets::default(), relay_backlog: Default::default(), unwritten: Default::default() }
+        Signalling { exchange, sip, streams, inbox, rtp, record, status, tickets: Tickets::default(), idle: false, relay_backlog: Default::default(), unwritten: Default::default() }
             .run()
             .await;
     });

@@ -57,6 +57,8 @@ pub struct Signalling {
     pub unwritten: std::collections::VecDeque<(Seq, Record)>,
     pub status: watch::Sender<Arc<LineStatus>>,
     pub tickets: Tickets,
+    /// Nothing runs any more after a drain.
+    pub idle: bool,
     /// Commands that the relay's queue had no room for.
     pub relay_backlog: std::collections::VecDeque<MediaCommand>,
 }
@@ -112,8 +114,9 @@ impl Signalling {
             if self.exchange.poll_timeout() <= now.instant {
                 self.exchange.handle_timeout(now);
             }
-            if !self.send_all() {
-                idle_since.get_or_insert(now.instant);
+            self.send_all();
+            if self.idle && idle_since.is_none() {
+                idle_since = Some(now.instant);
                 self.exchange.stop(now);
                 self.send_all();
             }
@@ -198,9 +201,8 @@ impl Signalling {
         }
     }
 
-    /// Carries out what the exchange asked for; `false` when it is over.
-    fn send_all(&mut self) -> bool {
-        let mut going = true;
+    /// Carries out what the exchange asked for.
+    fn send_all(&mut self) {
         while let Some(output) = self.exchange.poll_output() {
             match output {
                 Output::Transmit(transmit) => {
@@ -222,10 +224,9 @@ impl Signalling {
                         let _ = answer.send(result);
                     }
                 }
-                Output::Idle => going = false,
+                Output::Idle => self.idle = true,
             }
         }
-        going
     }
 }
 
