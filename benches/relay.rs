@@ -1,4 +1,5 @@
 //! One packet through the relay, and a tick of an agency's and of a large house's legs.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::hint::black_box;
 

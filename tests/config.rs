@@ -1,4 +1,5 @@
 //! The agency's file by its outside: defaults, every kind of mistake at its place, secrets that stay secret, the files beside it.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

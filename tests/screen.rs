@@ -1,4 +1,5 @@
 //! The HTTP side as a browser, a program and a stranger meet it: sessions, origins, hosts, sizes, pages of the list.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +20,7 @@ use rappel::domain::status::{LineStatus, PhoneState, PhoneStatus, TrunkState, Tr
 use rappel::domain::text::ScreenText;
 use rappel::screen::{Asked, ScreenParts, ScreenState, SignIn, router};
 use rappel::store::people::{self, PeopleRequest};
-use rappel::store::{WriterThread, Writer, open, secret};
+use rappel::store::{Writer, WriterThread, open, secret};
 use rappel::switchboard::effect::Refusal;
 use rappel::switchboard::input::Command;
 use serde_json::{Value, json};
@@ -171,7 +172,14 @@ fn call(id: i64) -> [Record; 3] {
     let number = serde_json::from_value(json!(format!("+3363998{id:04}"))).unwrap();
     let (call, by) = (CallId(id), Some(Extension("11".to_owned())));
     [
-        Record::Opened { call, at: at(id), direction: Direction::Incoming, party: Caller::Known(number), name: ScreenText::default(), extension: None },
+        Record::Opened {
+            call,
+            at: at(id),
+            direction: Direction::Incoming,
+            party: Caller::Known(number),
+            name: ScreenText::default(),
+            extension: None,
+        },
         Record::Answered { call, at: at(id + 3), by },
         Record::Ended { call, at: at(id + 63), outcome: Outcome::Answered(None), during: None, short: false },
     ]
@@ -324,7 +332,10 @@ fn every_answer_carries_the_protecting_headers_and_no_product_name() {
             let headers = site.get(path, &[]).await.headers;
             let policy = headers["content-security-policy"].to_str().unwrap();
             assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));
-            assert_eq!((&headers["x-content-type-options"], &headers["referrer-policy"]), (&"nosniff".parse().unwrap(), &"no-referrer".parse().unwrap()));
+            assert_eq!(
+                (&headers["x-content-type-options"], &headers["referrer-policy"]),
+                (&"nosniff".parse().unwrap(), &"no-referrer".parse().unwrap())
+            );
             assert_eq!(headers["cache-control"], "no-store");
             assert!(!headers.contains_key("server") && !headers.contains_key("access-control-allow-origin"));
         }
@@ -349,8 +360,18 @@ fn calls_are_listed_filtered_and_paged() {
         let ids: Vec<_> = rest["calls"].as_array().unwrap().iter().map(|c| c["id"].clone()).collect();
         assert_eq!((ids, &rest["next"]), (vec![json!(1), json!(-1)], &Value::Null));
         let outage = &rest["calls"][1];
-        assert_eq!((&outage["outcome"], &outage["number"], &outage["to"]), (&json!("outage"), &Value::Null, &json!("2025-11-24T15:59:30.000Z")));
-        for (query, count) in [("number=%2B33639980002", 1), ("number=+33639980002", 1), ("outcome=answered", 3), ("outcome=missed", 0), ("to=2020-01-01T00:00:00Z", 0), ("from=2025-11-24T17:00:02%2B01:00", 2)] {
+        assert_eq!(
+            (&outage["outcome"], &outage["number"], &outage["to"]),
+            (&json!("outage"), &Value::Null, &json!("2025-11-24T15:59:30.000Z"))
+        );
+        for (query, count) in [
+            ("number=%2B33639980002", 1),
+            ("number=+33639980002", 1),
+            ("outcome=answered", 3),
+            ("outcome=missed", 0),
+            ("to=2020-01-01T00:00:00Z", 0),
+            ("from=2025-11-24T17:00:02%2B01:00", 2),
+        ] {
             let found = site.get(&format!("/api/calls?{query}"), &signed).await.json();
             assert_eq!(found["calls"].as_array().unwrap().len(), count, "{query}");
         }
@@ -396,7 +417,12 @@ fn readiness_names_what_is_missing_and_metrics_are_for_this_machine() {
         assert!(detail.contains("Aucun opérateur") && detail.contains("Aucun téléphone"), "{detail}");
         let metrics = site.get("/metrics", &[]).await.body;
         assert!(metrics.contains("# TYPE rappel_calls_running gauge") && metrics.ends_with("# EOF\n"), "{metrics}");
-        let far = Request::builder().uri("/metrics").header("host", HOST).extension(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 1)))).body(Body::empty()).unwrap();
+        let far = Request::builder()
+            .uri("/metrics")
+            .header("host", HOST)
+            .extension(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 1))))
+            .body(Body::empty())
+            .unwrap();
         assert_eq!(site.router.clone().oneshot(far).await.unwrap().status(), StatusCode::FORBIDDEN);
     });
 }

@@ -1,9 +1,10 @@
 //! The records from outside: what was said to be written is there after any death, and the list shows it in order.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -30,7 +31,14 @@ fn number(n: i64) -> E164 {
 
 fn opened(id: i64) -> Record {
     let party = Caller::Known(number(id % 10_000));
-    Record::Opened { call: CallId(id), at: at(id), direction: Direction::Incoming, party, name: ScreenText::clean("Dupont"), extension: None }
+    Record::Opened {
+        call: CallId(id),
+        at: at(id),
+        direction: Direction::Incoming,
+        party,
+        name: ScreenText::clean("Dupont"),
+        extension: None,
+    }
 }
 
 fn missed(id: i64) -> Record {
@@ -233,7 +241,8 @@ fn ringing_and_talking_are_counted_to_the_nearest_second() {
     let (writer, thread, finished) = service(open(dir.path(), at(0)).unwrap(), 100);
     let later = |millis| at(1) + TimeDelta::milliseconds(millis);
     let answered = Record::Answered { call: CallId(1), at: later(4_400), by: Some(Extension("12".to_owned())) };
-    let ended = Record::Ended { call: CallId(1), at: later(5_395), outcome: Outcome::Answered(None), during: Some(CallId(9)), short: false };
+    let ended =
+        Record::Ended { call: CallId(1), at: later(5_395), outcome: Outcome::Answered(None), during: Some(CallId(9)), short: false };
     write(&writer, &finished, &[opened(1), answered, ended.clone(), missed(1)]);
     thread.stop();
     let row = list(dir.path(), &all()).calls.remove(0);

@@ -1,4 +1,5 @@
 //! The house rules that a compiler does not hold: who may name whom, headers, lengths, clocks, people's numbers, notices.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -102,7 +102,13 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent_and_config_stands_anywhere() {
         Arguments::command().debug_assert();
-        for line in ["rappel serve --config a.toml", "rappel --config a.toml serve", "rappel explain 015 --config a.toml", "rappel person add MEL --config a.toml", "rappel demo --once --json --config a.toml"] {
+        for line in [
+            "rappel serve --config a.toml",
+            "rappel --config a.toml serve",
+            "rappel explain 015 --config a.toml",
+            "rappel person add MEL --config a.toml",
+            "rappel demo --once --json --config a.toml",
+        ] {
             let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(arguments.config.as_deref(), Some(Path::new("a.toml")), "{line}");
         }

@@ -71,7 +71,12 @@ pub fn run(args: &PersonArgs, dir: &Path, entropy: &mut dyn Entropy, now: DateTi
 }
 
 /// The request, and the token to show if one was made. `input` is read for a password only.
-fn request(action: &Action, entropy: &mut dyn Entropy, input: &mut dyn BufRead, terminal: bool) -> Result<(PeopleRequest, Option<String>), PersonError> {
+fn request(
+    action: &Action,
+    entropy: &mut dyn Entropy,
+    input: &mut dyn BufRead,
+    terminal: bool,
+) -> Result<(PeopleRequest, Option<String>), PersonError> {
     let mut phc = || -> Result<String, PersonError> { Ok(secret::hash_password(&read_password(input, terminal)?, entropy)?) };
     Ok(match action {
         Action::Add { code } => {

@@ -261,7 +261,11 @@ fn sipfrag(status: u16) -> &'static str {
 pub(super) fn name_addr(name: &str, number: &str, host: &str) -> String {
     let user: String = number.chars().filter(|c| c.is_ascii_digit() || "+*#".contains(*c)).collect();
     let (user, host) = if user.is_empty() { ("anonymous".to_owned(), "anonymous.invalid") } else { (user.replace('#', "%23"), host) };
-    if name.is_empty() { format!("<sip:{user}@{host}>") } else { format!("\"{}\" <sip:{user}@{host}>", name.replace('\\', "\\\\").replace('"', "\\\"")) }
+    if name.is_empty() {
+        format!("<sip:{user}@{host}>")
+    } else {
+        format!("\"{}\" <sip:{user}@{host}>", name.replace('\\', "\\\\").replace('"', "\\\""))
+    }
 }
 
 pub(super) fn transport_param(transport: crate::sip::api::Transport) -> &'static str {

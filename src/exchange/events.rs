@@ -1,14 +1,14 @@
 //! SIP events and relay reports, turned into inputs of the switchboard.
 
 use crate::domain::call::LegId;
-use crate::domain::now::Now;
 use crate::domain::identity::Caller;
+use crate::domain::now::Now;
 use crate::domain::text::ScreenText;
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Event, Flow, Peer, RequestId, SessionId};
+use crate::sip::auth::Verdict;
 use crate::sip::identity;
 use crate::sip::message::{Message, Method, Start};
-use crate::sip::auth::Verdict;
 use crate::sip::uri::Uri;
 use crate::switchboard::input::{Gone, Input, Progress, Refusal};
 
@@ -124,7 +124,8 @@ impl Exchange {
             return self.endpoint.bye(now.instant, session, None);
         };
         // the other contacts of that phone stop ringing
-        let others: Vec<SessionId> = self.legs.get(id).map(|l| l.sessions.iter().copied().filter(|s| *s != session).collect()).unwrap_or_default();
+        let others: Vec<SessionId> =
+            self.legs.get(id).map(|l| l.sessions.iter().copied().filter(|s| *s != session).collect()).unwrap_or_default();
         for other in others {
             self.endpoint.cancel(now.instant, other, Some(super::effects::ELSEWHERE));
             self.legs.detach(other);

@@ -16,7 +16,6 @@ use crate::switchboard::input::Input;
 use super::Exchange;
 use super::effects::{name_addr, transport_param};
 
-
 /// How our own number is shown on a call out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Present {
@@ -92,7 +91,10 @@ impl Lines {
     /// Whose messages are this trunk's.
     pub fn peers(&self, trunk: usize) -> Vec<PeerAddress> {
         let Some(line) = self.lines.get(trunk) else { return Vec::new() };
-        let resolved = line.addresses.iter().map(|a| PeerAddress::address(a.ip()));
+        // with `peers` named, where we send to is one more of them, to the port; without, its whole address is the trunk's
+        let named = !line.settings.peers.is_empty();
+        let of = |a: &SocketAddr| if named { PeerAddress::Socket(*a) } else { PeerAddress::address(a.ip()) };
+        let resolved = line.addresses.iter().map(of);
         line.settings.peers.iter().cloned().chain(resolved).collect()
     }
 
@@ -218,7 +220,8 @@ impl Exchange {
         if let Some(remote) = line.addresses.first().copied()
             && let Some(local) = self.outside.local(transport, remote.ip())
         {
-            let machine = line.machine.get_or_insert_with(|| Trunk::new(now.instant, registration(&line.settings, local), (self.new_entropy)()));
+            let machine =
+                line.machine.get_or_insert_with(|| Trunk::new(now.instant, registration(&line.settings, local), (self.new_entropy)()));
             if machine.poll_timeout().is_some_and(|at| at <= now.instant) {
                 machine.handle_timeout(now.instant);
             }

@@ -234,8 +234,13 @@ impl Exchange {
     /// When `handle_timeout` is wanted next.
     pub fn poll_timeout(&self) -> Instant {
         let mut next = self.next_second;
-        let others =
-            [self.endpoint.poll_timeout(), self.lines.poll_timeout(), self.registrar.poll_timeout(), self.line.poll_timeout(), self.unrecorded.front().map(|(at, _)| *at)];
+        let others = [
+            self.endpoint.poll_timeout(),
+            self.lines.poll_timeout(),
+            self.registrar.poll_timeout(),
+            self.line.poll_timeout(),
+            self.unrecorded.front().map(|(at, _)| *at),
+        ];
         for at in others.into_iter().flatten() {
             next = next.min(at);
         }

@@ -44,8 +44,14 @@ pub enum SourceRule {
 #[derive(Clone)]
 pub enum Command {
     /// A leg exists on this socket pair, of index `port` in the shell's pool.
-    Open { leg: LegId, port: u16 },
-    Negotiated { leg: LegId, with: Negotiated },
+    Open {
+        leg: LegId,
+        port: u16,
+    },
+    Negotiated {
+        leg: LegId,
+        with: Negotiated,
+    },
     /// The two hear each other.
     Join(LegId, LegId),
     /// The leg hears this; whoever was joined with it hears silence from then on, unless told otherwise.
@@ -56,7 +62,10 @@ pub enum Command {
     Keys(LegId, Vec<u8>),
     /// From now on the keys that the peer of this leg presses go on to whoever it is joined with (off at first: they are
     /// commands, and are removed). Reported either way.
-    PassKeys { leg: LegId, on: bool },
+    PassKeys {
+        leg: LegId,
+        on: bool,
+    },
     Close(LegId),
 }
 

@@ -150,7 +150,8 @@ fn resample(samples: &[f32], rate: u32) -> Vec<f32> {
             let first = (centre - reach).ceil().max(0.0) as usize;
             let last = ((centre + reach) as usize).min(samples.len() - 1);
             let near = samples.get(first..=last).unwrap_or(&[]);
-            let weight = |k: usize| kernel.get((((first + k) as f64 - centre).abs() * FINE as f64).round() as usize).copied().unwrap_or(0.0);
+            let weight =
+                |k: usize| kernel.get((((first + k) as f64 - centre).abs() * FINE as f64).round() as usize).copied().unwrap_or(0.0);
             near.iter().enumerate().map(|(k, sample)| sample * weight(k)).sum()
         })
         .collect()

@@ -93,7 +93,8 @@ impl Reception {
         let missing = due.saturating_sub(came);
         let fraction = if due == 0 { 0 } else { (u64::from(missing) * 256 / u64::from(due)).min(255) as u32 };
         let (sent, delay) = self.last_report.map_or((0, 0), |(sent, at)| (sent, (now.since(at).as_millis() as u64 * 65_536 / 1000) as u32));
-        let words = [self.ssrc, fraction << 24 | (lost.clamp(-0x80_0000, 0x7f_ffff) as u32 & 0xff_ffff), highest, self.jitter >> 4, sent, delay];
+        let words =
+            [self.ssrc, fraction << 24 | (lost.clamp(-0x80_0000, 0x7f_ffff) as u32 & 0xff_ffff), highest, self.jitter >> 4, sent, delay];
         let mut block = [0; 24];
         block.chunks_exact_mut(4).zip(words).for_each(|(to, word)| to.copy_from_slice(&word.to_be_bytes()));
         block

@@ -77,9 +77,8 @@ impl KeyReader {
         }
         let mut older = None;
         if let Some(pressed) = self.pressed.filter(|pressed| pressed.timestamp != timestamp) {
-            let goes_on = pressed.event == event.event
-                && pressed.duration == FULL
-                && timestamp == pressed.timestamp.wrapping_add(u32::from(FULL));
+            let goes_on =
+                pressed.event == event.event && pressed.duration == FULL && timestamp == pressed.timestamp.wrapping_add(u32::from(FULL));
             if pressed.timestamp.wrapping_sub(timestamp) < OLD {
                 return [None, None];
             }

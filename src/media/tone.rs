@@ -125,9 +125,8 @@ impl Step {
 const RAMP: u32 = 32;
 
 /// One turn of a sine in 1024 steps, ±32767.
-static SINE: LazyLock<[i16; 1024]> = LazyLock::new(|| {
-    std::array::from_fn(|n| ((n as f64 / 1024.0 * std::f64::consts::TAU).sin() * 32767.0).round() as i16)
-});
+static SINE: LazyLock<[i16; 1024]> =
+    LazyLock::new(|| std::array::from_fn(|n| ((n as f64 / 1024.0 * std::f64::consts::TAU).sin() * 32767.0).round() as i16));
 
 /// A tone being played: phase and place in the cadence.
 #[derive(Clone, Debug)]
@@ -166,7 +165,11 @@ impl Oscillator {
             };
             let count = rest.len().min((step.samples() - self.at) as usize);
             let (now, later) = rest.split_at_mut(count);
-            if step.hz == [0, 0] { now.fill(0) } else { self.sound(step.samples(), now) }
+            if step.hz == [0, 0] {
+                now.fill(0)
+            } else {
+                self.sound(step.samples(), now)
+            }
             self.at += count as u32;
             if self.at >= step.samples() {
                 self.at = 0;

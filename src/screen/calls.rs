@@ -20,7 +20,10 @@ use crate::switchboard::input::Command;
 /// How long the signalling thread may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-pub async fn list(State(state): State<ScreenState>, query: Result<Query<HashMap<String, String>>, QueryRejection>) -> Result<Json<Page>, Problem> {
+pub async fn list(
+    State(state): State<ScreenState>,
+    query: Result<Query<HashMap<String, String>>, QueryRejection>,
+) -> Result<Json<Page>, Problem> {
     let Query(query) = query.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "Les paramètres de l'adresse sont illisibles."))?;
     let filter = filter(&query)?;
     let mut page = state.read(move |conn| calls::calls(conn, &filter)).await?;

@@ -21,7 +21,8 @@ const REQUEST_MAX: Duration = Duration::from_secs(30);
 /// Paths that need no session.
 const OPEN: [&str; 4] = ["/login", "/healthz", "/readyz", "/metrics"];
 /// `'self'` alone: no inline script or style, no frame, no foreign form.
-const POLICY: &str = "default-src 'self'; script-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+const POLICY: &str =
+    "default-src 'self'; script-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),

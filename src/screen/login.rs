@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::Json;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -34,7 +34,12 @@ struct Credentials {
 pub(super) fn session_of(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
     let value = |cookie: &'_ str| -> bool { cookie.trim().split_once('=').is_some_and(|(name, _)| name == COOKIE) };
-    cookies.into_iter().find(|c| value(c)).and_then(|c| c.trim().split_once('=')).map(|(_, v)| v).filter(|v| v.len() == 2 * secret::SECRET_BYTES)
+    cookies
+        .into_iter()
+        .find(|c| value(c))
+        .and_then(|c| c.trim().split_once('='))
+        .map(|(_, v)| v)
+        .filter(|v| v.len() == 2 * secret::SECRET_BYTES)
 }
 
 pub async fn login(
@@ -72,11 +77,7 @@ fn credentials(body: Result<Bytes, BytesRejection>, form: bool) -> Result<Creden
         _ => Problem::new(StatusCode::BAD_REQUEST, "La demande est arrivée incomplète."),
     })?;
     let wrong = || Problem::field("person", "Donnez le nom (person) et le mot de passe (password).");
-    if form {
-        serde_urlencoded::from_bytes(&body).map_err(|_| wrong())
-    } else {
-        serde_json::from_slice(&body).map_err(|_| wrong())
-    }
+    if form { serde_urlencoded::from_bytes(&body).map_err(|_| wrong()) } else { serde_json::from_slice(&body).map_err(|_| wrong()) }
 }
 
 /// The person and the new session. A wrong person and a wrong password take the same time and say the same.

@@ -23,15 +23,15 @@ use crate::sip::endpoint::{Config as EndpointConfig, Endpoint};
 use crate::sip::guard::{Guard, GuardConfig, PeerAddress};
 use crate::sip::registrar::{Registrar, RegistrarConfig};
 use crate::store::{self, StoreError};
-use crate::switchboard::input::Seq;
 use crate::switchboard::config::{LineConfig, PhoneConfig, TrunkConfig};
+use crate::switchboard::input::Seq;
 use crate::switchboard::line::Line;
 
 use super::clock::{self, System};
 use super::rtp_io::{self, PortRange, RtpIo};
-use crate::screen::SignIn;
 use super::signalling::{Inbox, MAX_INBOX, Signalling, Surroundings, Tickets};
 use super::sip_io::{MAX_STREAM_QUEUE, SipIo};
+use crate::screen::SignIn;
 
 /// After SIGTERM running calls may go on that long.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -187,9 +187,21 @@ fn signalling_thread(
         };
         let exchange = build(service, first_call, rtp.clone());
         let _ = ready.send(Ok(()));
-        Signalling { exchange, sip, streams, inbox, rtp, record, status, tickets: Tickets::default(), idle: false, relay_backlog: Default::default(), unwritten: Default::default() }
-            .run()
-            .await;
+        Signalling {
+            exchange,
+            sip,
+            streams,
+            inbox,
+            rtp,
+            record,
+            status,
+            tickets: Tickets::default(),
+            idle: false,
+            relay_backlog: Default::default(),
+            unwritten: Default::default(),
+        }
+        .run()
+        .await;
     });
 }
 
@@ -204,12 +216,19 @@ fn build(service: Service, first_call: i64, rtp: Arc<RtpIo>) -> Exchange {
         requests_per_second: limits.requests_per_second,
         calls_per_second: limits.calls_per_second,
     });
-    let endpoint = Endpoint::new(EndpointConfig { transactions: limits.transactions, pending: limits.pending, ..EndpointConfig::default() }, Box::new(System::default()));
+    let endpoint = Endpoint::new(
+        EndpointConfig { transactions: limits.transactions, pending: limits.pending, ..EndpointConfig::default() },
+        Box::new(System::default()),
+    );
     let accounts = service.phones.iter().map(|p| PhoneAccount { extension: p.extension.clone(), password: p.password.clone() }).collect();
     let registrar = Registrar::new(RegistrarConfig::new(service.realm, accounts), &mut System::default());
     let line = Line::new(
         LineConfig {
-            phones: service.phones.iter().map(|p| PhoneConfig { extension: p.extension.clone(), owner: p.owner.clone(), calls: p.calls }).collect(),
+            phones: service
+                .phones
+                .iter()
+                .map(|p| PhoneConfig { extension: p.extension.clone(), owner: p.owner.clone(), calls: p.calls })
+                .collect(),
             ring: service.ring,
             ring_time: service.ring_time,
             trunks: service.trunks.iter().map(|(t, channels)| TrunkConfig { name: t.name.clone(), channels: *channels }).collect(),
@@ -259,7 +278,12 @@ fn sounds(folder: Option<PathBuf>, hold_music: Option<PathBuf>) -> Sounds {
 }
 
 /// The page, the resolver, the control socket and the signals, until all is over.
-fn web_thread(web: super::web::Web, inbox: mpsc::Sender<Inbox>, signalling: &std::thread::JoinHandle<()>, reload: &Reloader) -> Result<(), RunError> {
+fn web_thread(
+    web: super::web::Web,
+    inbox: mpsc::Sender<Inbox>,
+    signalling: &std::thread::JoinHandle<()>,
+    reload: &Reloader,
+) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WEB_THREADS).enable_all().build()?;
     let result = runtime.block_on(async {
         web.start().await?;

@@ -194,9 +194,7 @@ pub fn facing(bound: SocketAddr, advertise: Option<IpAddr>, peer: IpAddr) -> IpA
         IpAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     // connecting a datagram socket sends nothing: it only asks the routing table
-    std::net::UdpSocket::bind(any)
-        .and_then(|s| s.connect((peer, 9)).and_then(|()| s.local_addr()))
-        .map_or(bound.ip(), |a| a.ip())
+    std::net::UdpSocket::bind(any).and_then(|s| s.connect((peer, 9)).and_then(|()| s.local_addr())).map_or(bound.ip(), |a| a.ip())
 }
 
 fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {

@@ -197,7 +197,13 @@ impl Message {
 
     /// Every element of a comma list header (Via, Route, Record-Route, Contact, P-Asserted-Identity, Allow, Require, Supported…), across its lines.
     pub fn list(&self, name: &str) -> Vec<&str> {
-        self.headers.iter().map(split).filter(|(n, _)| n.eq_ignore_ascii_case(name)).flat_map(|(_, v)| uri::split_list(v)).filter(|v| !v.is_empty()).collect()
+        self.headers
+            .iter()
+            .map(split)
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+            .flat_map(|(_, v)| uri::split_list(v))
+            .filter(|v| !v.is_empty())
+            .collect()
     }
 
     /// Appends a header line.
@@ -378,10 +384,12 @@ pub fn reason_phrase(status: u16) -> &'static str {
         603 => "Decline",
         604 => "Does Not Exist Anywhere",
         606 => "Not Acceptable",
-        100..=199 => "Progress",
-        200..=299 => "OK",
-        300..=399 => "Redirected",
-        400..=499 => "Request Failure",
-        _ => "Failure",
+        _ => match status / 100 {
+            1 => "Progress",
+            2 => "OK",
+            3 => "Redirected",
+            4 => "Request Failure",
+            _ => "Failure",
+        },
     }
 }

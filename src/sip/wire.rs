@@ -27,7 +27,12 @@ pub enum Read {
     /// CRLF only (RFC 5626 4.4.1).
     KeepAlive,
     /// A request that cannot stand: `reply` is ready to be sent, `None` when there is nobody to answer or nothing to answer to.
-    Reject { status: u16, why: &'static str, method: Option<Method>, reply: Option<Vec<u8>> },
+    Reject {
+        status: u16,
+        why: &'static str,
+        method: Option<Method>,
+        reply: Option<Vec<u8>>,
+    },
     Drop(&'static str),
 }
 
@@ -234,7 +239,9 @@ fn check_mandatory(message: &Message, word: &str) -> Result<(), Refused> {
         }
     }
     let via = message.via();
-    if via.branch.as_deref().is_some_and(|b| b == "z9hG4bK" || b.len() > 256) || uri::split_host_port(&via.sent_by).is_none() && !via.sent_by.contains(':') {
+    if via.branch.as_deref().is_some_and(|b| b == "z9hG4bK" || b.len() > 256)
+        || uri::split_host_port(&via.sent_by).is_none() && !via.sent_by.contains(':')
+    {
         return Err(Refused(400, "bad Via"));
     }
     let cseq = message.get("CSeq").unwrap_or("");
@@ -264,7 +271,8 @@ fn check_mandatory(message: &Message, word: &str) -> Result<(), Refused> {
 /// The Request-URI: another scheme is 416, a broken one 400.
 fn check_target(target: &str) -> Result<(), Refused> {
     let Some((scheme, _)) = target.split_once(':') else { return Err(Refused(400, "bad Request-URI")) };
-    let legal = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let legal =
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
     if !legal {
         return Err(Refused(400, "bad Request-URI"));
     }
@@ -358,7 +366,11 @@ fn refuse(start: &str, fields: &[String], status: u16, why: &'static str) -> Rea
 pub fn caller_of(bytes: &[u8]) -> Option<String> {
     let text = strip_crlf(bytes);
     let head = decode(divide(&text[..text.len().min(MAX_DATAGRAM)]).0);
-    head.lines().take(MAX_HEADERS).filter_map(field).find(|(n, _)| n.eq_ignore_ascii_case("From")).map(|(_, v)| v.chars().take(MAX_LINE).collect())
+    head.lines()
+        .take(MAX_HEADERS)
+        .filter_map(field)
+        .find(|(n, _)| n.eq_ignore_ascii_case("From"))
+        .map(|(_, v)| v.chars().take(MAX_LINE).collect())
 }
 
 /// What the endpoint understands (RFC 3261 20.5).
@@ -393,7 +405,8 @@ impl Framer {
             return (self.buffer.len() > MAX_STREAM_MESSAGE).then_some(Err(Broken));
         };
         let head = decode(&self.buffer[..end]);
-        let lengths: Vec<&str> = head.split("\r\n").filter_map(field).filter(|(n, _)| n.eq_ignore_ascii_case("Content-Length")).map(|(_, v)| v).collect();
+        let lengths: Vec<&str> =
+            head.split("\r\n").filter_map(field).filter(|(n, _)| n.eq_ignore_ascii_case("Content-Length")).map(|(_, v)| v).collect();
         let length = match lengths.as_slice() {
             [] => 0,
             [one] => match one.parse::<usize>() {

@@ -99,9 +99,9 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-const COLUMNS: &str = "id, at, direction, party, raw, name, extension, answered_at, answered_by, ended_at, outcome, reason, during, short, NULL, NULL";
-const OUTAGE_COLUMNS: &str =
-    "-id AS id, from_at AS at, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL, 'outage', NULL, NULL, 0, to_at, what";
+const COLUMNS: &str =
+    "id, at, direction, party, raw, name, extension, answered_at, answered_by, ended_at, outcome, reason, during, short, NULL, NULL";
+const OUTAGE_COLUMNS: &str = "-id AS id, from_at AS at, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL, 'outage', NULL, NULL, 0, to_at, what";
 
 /// One page of the list.
 pub fn calls(conn: &Connection, filter: &Filter) -> Result<Page, StoreError> {
@@ -189,7 +189,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
 /// The party as it was recorded. A number that is none any more comes back as unreadable, never as an error.
 fn party(kind: &str, raw: String) -> Caller {
     match kind {
-        "known" => serde_json::from_value(serde_json::Value::String(raw.clone())).map_or_else(|_| Caller::Unreadable(ScreenText::clean(&raw)), Caller::Known),
+        "known" => serde_json::from_value(serde_json::Value::String(raw.clone()))
+            .map_or_else(|_| Caller::Unreadable(ScreenText::clean(&raw)), Caller::Known),
         "extension" => Caller::Extension(raw),
         "unreadable" => Caller::Unreadable(ScreenText::clean(&raw)),
         _ => Caller::Withheld,

@@ -50,7 +50,15 @@ pub(super) struct Thread {
 }
 
 impl Thread {
-    pub(super) fn new(conn: Connection, journal: Journal, lock: File, queue: Receiver<Task>, clock: Clock, done: Done, health: Arc<AtomicU8>) -> Thread {
+    pub(super) fn new(
+        conn: Connection,
+        journal: Journal,
+        lock: File,
+        queue: Receiver<Task>,
+        clock: Clock,
+        done: Done,
+        health: Arc<AtomicU8>,
+    ) -> Thread {
         Thread { conn, journal, _lock: lock, queue, clock, done, health, unsaved: Vec::new(), lost: 0, tried: Instant::ZERO }
     }
 

@@ -75,7 +75,8 @@ impl Journal {
         if after > MAX_BYTES {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "journal full"));
         }
-        let written = self.file.seek(SeekFrom::Start(self.good)).and_then(|_| self.file.write_all(&bytes)).and_then(|()| self.file.sync_data());
+        let written =
+            self.file.seek(SeekFrom::Start(self.good)).and_then(|_| self.file.write_all(&bytes)).and_then(|()| self.file.sync_data());
         match written {
             Ok(()) => {
                 self.good = after;

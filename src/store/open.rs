@@ -76,7 +76,17 @@ pub fn open(dir: &Path, now: DateTime<Utc>) -> Result<Opened, StoreError> {
     let greatest = CallId(meta(&tx, LAST_CALL)?.unwrap_or_default());
     tx.commit()?;
     journal.clear().map_err(unreadable)?;
-    Ok(Opened { conn, journal, lock, dir: dir.to_owned(), greatest, interrupted, outage, replayed: replay.records.len(), torn: replay.torn })
+    Ok(Opened {
+        conn,
+        journal,
+        lock,
+        dir: dir.to_owned(),
+        greatest,
+        interrupted,
+        outage,
+        replayed: replay.records.len(),
+        torn: replay.torn,
+    })
 }
 
 /// Takes the folder for one change by a command while no service runs. It leaves the calls as they are.

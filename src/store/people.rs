@@ -17,12 +17,23 @@ pub const SESSION_LIFE: chrono::Duration = chrono::Duration::hours(12);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PeopleRequest {
-    Add { code: String, password: String },
+    Add {
+        code: String,
+        password: String,
+    },
     List,
-    Remove { code: String },
+    Remove {
+        code: String,
+    },
     /// Ends the sessions that were opened with the old one.
-    Password { code: String, password: String },
-    Token { code: String, hash: [u8; 32] },
+    Password {
+        code: String,
+        password: String,
+    },
+    Token {
+        code: String,
+        hash: [u8; 32],
+    },
 }
 
 /// Carries out a request; the answer is the list of codes for `List`, else empty.
@@ -31,9 +42,12 @@ pub fn carry_out(conn: &mut Connection, request: &PeopleRequest, now: DateTime<U
     match request {
         PeopleRequest::Add { code, password } => {
             let code = clean_code(code)?;
-            let added = conn.execute("INSERT INTO people (code, password, created_at) VALUES (?1, ?2, ?3)", params![code, password, millis]);
+            let added =
+                conn.execute("INSERT INTO people (code, password, created_at) VALUES (?1, ?2, ?3)", params![code, password, millis]);
             match added {
-                Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => return Err(StoreError::PersonExists(code)),
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                    return Err(StoreError::PersonExists(code));
+                }
                 other => other?,
             };
         }
@@ -62,7 +76,11 @@ pub fn carry_out(conn: &mut Connection, request: &PeopleRequest, now: DateTime<U
 pub fn clean_code(code: &str) -> Result<String, StoreError> {
     let code = code.trim();
     let fits = (1..=CODE_MAX).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if fits { Ok(code.to_ascii_uppercase()) } else { Err(StoreError::BadCode(code.chars().filter(|c| !c.is_control()).take(CODE_MAX).collect())) }
+    if fits {
+        Ok(code.to_ascii_uppercase())
+    } else {
+        Err(StoreError::BadCode(code.chars().filter(|c| !c.is_control()).take(CODE_MAX).collect()))
+    }
 }
 
 fn changed(rows: usize, code: String) -> Result<(), StoreError> {

@@ -48,7 +48,9 @@ pub fn apply(conn: &Connection, record: &Record) -> rusqlite::Result<()> {
             raise(conn, LAST_CALL, call.0)
         }
         Record::Answered { call, at, by } => conn
-            .prepare_cached("UPDATE calls SET answered_at = ?2, answered_by = ?3 WHERE id = ?1 AND answered_at IS NULL AND outcome IS NULL")?
+            .prepare_cached(
+                "UPDATE calls SET answered_at = ?2, answered_by = ?3 WHERE id = ?1 AND answered_at IS NULL AND outcome IS NULL",
+            )?
             .execute(params![call.0, at.timestamp_millis(), by.as_ref().map(|e| e.0.as_str())])
             .map(|_| ()),
         Record::Ended { call, at, outcome, during, short } => {

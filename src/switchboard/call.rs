@@ -116,7 +116,10 @@ pub(super) struct Transfer {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    Target { leg: LegId, extension: Extension },
+    Target {
+        leg: LegId,
+        extension: Extension,
+    },
     /// Nobody answered there: the transferor's phone rings again, as soon as it can.
     Back(Option<LegId>),
 }

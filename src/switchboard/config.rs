@@ -61,7 +61,11 @@ pub enum Route {
     /// Never barred, counted, or refused for want of a channel.
     Emergency(OutboundPermit),
     /// `prompt` is spoken in early media before `why`; `party` is what the record shows.
-    Refused { why: Refuse, party: Caller, prompt: Option<&'static str> },
+    Refused {
+        why: Refuse,
+        party: Caller,
+        prompt: Option<&'static str>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +85,9 @@ impl Router for Rules {
             Kind::Extension(target) => Route::Extension(target),
             Kind::Code(Code::DoNotDisturb) => Route::Switch(Switch::DoNotDisturb),
             Kind::Code(Code::OpenClose) => Route::Switch(Switch::Open),
-            Kind::Code(Code::NextCallback | Code::AudioTest | Code::RecordPrompt(_) | Code::SpeedDial(_)) => refused(Refuse::NotFound, "numero-inexistant"),
+            Kind::Code(Code::NextCallback | Code::AudioTest | Code::RecordPrompt(_) | Code::SpeedDial(_)) => {
+                refused(Refuse::NotFound, "numero-inexistant")
+            }
             Kind::Refused(refusal) => refused(if refusal.status() == BARRED { Refuse::Barred } else { Refuse::NotFound }, refusal.prompt()),
         }
     }

@@ -8,9 +8,18 @@ use super::input::{Seq, Ticket};
 #[derive(Debug, PartialEq)]
 pub enum Effect {
     /// Ring a phone on a new leg. `number` and `name` are for its display.
-    RingPhone { leg: LegId, extension: Extension, number: String, name: String },
+    RingPhone {
+        leg: LegId,
+        extension: Extension,
+        number: String,
+        name: String,
+    },
     /// Call out through that trunk on a new leg; only our own number is presented.
-    CallOut { leg: LegId, trunk: usize, permit: OutboundPermit },
+    CallOut {
+        leg: LegId,
+        trunk: usize,
+        permit: OutboundPermit,
+    },
     /// Tell a caller (trunk or phone) that the other side rings (180).
     Ringing(LegId),
     /// Give a caller sound before the answer (183 with SDP): what follows in `Join` or `Play` is heard.
@@ -18,9 +27,15 @@ pub enum Effect {
     /// Answer a caller (200).
     Answer(LegId),
     /// Refuse a caller.
-    Refuse { leg: LegId, why: Refuse },
+    Refuse {
+        leg: LegId,
+        why: Refuse,
+    },
     /// Stop ringing a called leg. `elsewhere`: another phone took it.
-    Cancel { leg: LegId, elsewhere: bool },
+    Cancel {
+        leg: LegId,
+        elsewhere: bool,
+    },
     /// End an answered leg.
     HangUp(LegId),
     /// Both hear each other. Replaces whatever either heard.
@@ -30,9 +45,15 @@ pub enum Effect {
     /// Mixed into what the leg hears, without taking its place; `None` stops it.
     Overlay(LegId, Option<Sound>),
     /// Accept (202) and carry out, or refuse, a transfer that `Input::Transfers` asked for.
-    Transfer { leg: LegId, accepted: bool },
+    Transfer {
+        leg: LegId,
+        accepted: bool,
+    },
     /// How an accepted transfer ended, for the phone that asked and is still there.
-    TransferResult { leg: LegId, status: u16 },
+    TransferResult {
+        leg: LegId,
+        status: u16,
+    },
     /// Write; `Input::Recorded(seq)` comes back.
     Record(Seq, Record),
     Reply(Ticket, Result<(), Refusal>),

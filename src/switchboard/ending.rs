@@ -1,6 +1,6 @@
 //! How calls end: their one end, their time, the page, the drain.
 
-use crate::domain::call::{Direction, LegId, Record, CallId};
+use crate::domain::call::{CallId, Direction, LegId, Record};
 use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason};
 

@@ -53,7 +53,18 @@ impl Line {
         let (id, seq) = self.opened(now, Direction::Incoming, who, None, out);
         self.legs.arrived(leg, id, Who::Trunk(trunk));
         let state = State::Hunting(Hunt::new(leg, Targets::Group, seq));
-        let call = Call { id, direction: Direction::Incoming, party, name, extension: None, arrived: now, since: now, emergency: false, recorded: true, state };
+        let call = Call {
+            id,
+            direction: Direction::Incoming,
+            party,
+            name,
+            extension: None,
+            arrived: now,
+            since: now,
+            emergency: false,
+            recorded: true,
+            state,
+        };
         if let Some(end) = self.not_taken(trunk, usable, full) {
             self.finish(now, call, end, out);
             return;
@@ -157,11 +168,20 @@ impl Line {
     }
 
     /// A new leg to a phone, which shows the colleague who calls it, else the call's party.
-    pub(super) fn ring_phone(&mut self, now: Now, call: &Call, colleague: Option<&Extension>, extension: Extension, out: &mut Vec<Effect>) -> LegId {
+    pub(super) fn ring_phone(
+        &mut self,
+        now: Now,
+        call: &Call,
+        colleague: Option<&Extension>,
+        extension: Extension,
+        out: &mut Vec<Effect>,
+    ) -> LegId {
         let leg = self.legs.call(call.id, Who::Phone(extension.clone()));
         self.timers.set(Owner::Leg(leg), now.instant + Duration::from_secs(REPLY_SECONDS));
         let (number, name) = match colleague {
-            Some(from) => (Caller::Extension(from.0.clone()).display(), self.legs.desk(from).map(|d| d.phone.owner.clone()).unwrap_or_default()),
+            Some(from) => {
+                (Caller::Extension(from.0.clone()).display(), self.legs.desk(from).map(|d| d.phone.owner.clone()).unwrap_or_default())
+            }
             None => (call.party.display(), call.name.as_str().to_owned()),
         };
         out.push(Effect::RingPhone { leg, extension, number, name });

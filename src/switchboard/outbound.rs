@@ -70,7 +70,8 @@ impl Line {
         let state = State::Hunting(Hunt::new(leg, Targets::One(extension.clone()), seq));
         let emergency = matches!(route, Route::Emergency(_));
         let (extension, arrived) = (Some(extension), now);
-        let call = Call { id, direction, party, name: ScreenText::default(), extension, arrived, since: now, emergency, recorded: true, state };
+        let call =
+            Call { id, direction, party, name: ScreenText::default(), extension, arrived, since: now, emergency, recorded: true, state };
         match (refused, route) {
             (Some(end), _) => self.finish(now, call, end, out),
             (None, Route::Extension(target)) => self.ring_colleague(now, call, leg, target, seq, out),
@@ -126,7 +127,8 @@ impl Line {
             return;
         }
         let usable: Vec<usize> = (0..self.config.trunks.len()).filter(|t| self.alerts.trunk_usable(*t)).collect();
-        let free = usable.iter().copied().find(|t| self.config.trunks.get(*t).is_some_and(|trunk| self.legs.channels_used(*t) < trunk.channels));
+        let free =
+            usable.iter().copied().find(|t| self.config.trunks.get(*t).is_some_and(|trunk| self.legs.channels_used(*t) < trunk.channels));
         match free {
             Some(trunk) => {
                 if let Some(extension) = &call.extension {
@@ -163,7 +165,15 @@ impl Line {
         self.call_out(now, call, leg, (0, permit), Some(seq), out);
     }
 
-    fn call_out(&mut self, now: Now, mut call: Call, caller: LegId, (trunk, permit): (usize, OutboundPermit), opened: Option<Seq>, out: &mut Vec<Effect>) {
+    fn call_out(
+        &mut self,
+        now: Now,
+        mut call: Call,
+        caller: LegId,
+        (trunk, permit): (usize, OutboundPermit),
+        opened: Option<Seq>,
+        out: &mut Vec<Effect>,
+    ) {
         if call.emergency {
             self.make_room(now, trunk, out);
         }
@@ -185,7 +195,8 @@ impl Line {
     fn make_room(&mut self, now: Now, trunk: usize, out: &mut Vec<Effect>) {
         let channels = self.config.trunks.get(trunk).map_or(usize::MAX, |t| t.channels);
         while self.legs.channels_used(trunk) >= channels {
-            let on_trunk = |call: &&Call| !call.emergency && call.legs().iter().any(|l| self.legs.get(*l).is_some_and(|l| l.who == Who::Trunk(trunk)));
+            let on_trunk =
+                |call: &&Call| !call.emergency && call.legs().iter().any(|l| self.legs.get(*l).is_some_and(|l| l.who == Who::Trunk(trunk)));
             let held = |call: &&Call| matches!(&call.state, State::Talking(t) if t.caller.holds || t.callee.holds);
             let youngest = self.calls.values().rev().filter(on_trunk).find(held).or_else(|| self.calls.values().rev().find(on_trunk));
             let Some(call) = youngest.map(|call| call.id).and_then(|id| self.take(id)) else { return };
@@ -228,7 +239,15 @@ impl Line {
     }
 
     // ------------------------------------------------------------------ a spoken reason
-    fn speak(&mut self, now: Now, mut call: Call, caller: LegId, prompt: Option<&'static str>, (why, outcome): (Refuse, Out), out: &mut Vec<Effect>) {
+    fn speak(
+        &mut self,
+        now: Now,
+        mut call: Call,
+        caller: LegId,
+        prompt: Option<&'static str>,
+        (why, outcome): (Refuse, Out),
+        out: &mut Vec<Effect>,
+    ) {
         let Some(prompt) = prompt else {
             self.finish(now, call, End::out(outcome, why), out);
             return;
@@ -266,7 +285,9 @@ impl Call {
     pub(super) fn given_up(&self) -> End {
         match &self.state {
             State::Speaking(s) => End::out(s.outcome, s.why),
-            State::Hunting(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) => End::new(Outcome::Out(Out::Cancelled), Refuse::Cancelled),
+            State::Hunting(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) => {
+                End::new(Outcome::Out(Out::Cancelled), Refuse::Cancelled)
+            }
         }
     }
 }

@@ -82,7 +82,10 @@ impl Line {
 
     /// No sound from the phone, and no answer to the probe: the other hears a word, and waits a little more (row 19).
     pub(super) fn phone_silent(&mut self, now: Now, leg: LegId, out: &mut Vec<Effect>) {
-        let Some((id, State::Talking(talk))) = self.legs.get(leg).and_then(|l| Some((l.call, &mut self.calls.get_mut(&l.call)?.state))) else { return };
+        let Some((id, State::Talking(talk))) = self.legs.get(leg).and_then(|l| Some((l.call, &mut self.calls.get_mut(&l.call)?.state)))
+        else {
+            return;
+        };
         let party = talk.party_mut(leg);
         if !party.silent {
             party.silent = true;
@@ -92,7 +95,10 @@ impl Line {
     }
 
     pub(super) fn phone_speaks(&mut self, leg: LegId, out: &mut Vec<Effect>) {
-        let Some((id, State::Talking(talk))) = self.legs.get(leg).and_then(|l| Some((l.call, &mut self.calls.get_mut(&l.call)?.state))) else { return };
+        let Some((id, State::Talking(talk))) = self.legs.get(leg).and_then(|l| Some((l.call, &mut self.calls.get_mut(&l.call)?.state)))
+        else {
+            return;
+        };
         let party = talk.party_mut(leg);
         if party.silent {
             party.silent = false;

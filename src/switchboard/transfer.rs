@@ -114,7 +114,9 @@ impl Line {
     /// The transferor's phone rings again, as soon as it is idle.
     pub(super) fn seek_back(&mut self, now: Now, mut call: Call, out: &mut Vec<Effect>) {
         let wanted = match &call.state {
-            State::Transferring(Transfer { stage: Stage::Back(None), from, party, .. }) if self.is_idle(from) => Some((from.clone(), party.phone.clone())),
+            State::Transferring(Transfer { stage: Stage::Back(None), from, party, .. }) if self.is_idle(from) => {
+                Some((from.clone(), party.phone.clone()))
+            }
             State::Transferring(_) | State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) => None,
         };
         if let Some((from, colleague)) = wanted {

@@ -116,7 +116,13 @@ fn with_a_tenth_of_the_packets_lost_and_some_twice_no_key_doubles_and_hardly_one
         for n in 0..7u16 {
             let duration = (160 * (n + 1)).min(800).to_be_bytes();
             let payload = [event, if n >= 4 { 0x8a } else { 0x0a }, duration[0], duration[1]];
-            let header = Header { marker: n == 0, payload_type: 101, sequence: (key as u16).wrapping_mul(7).wrapping_add(n), timestamp: key * 1600, ssrc: 1 };
+            let header = Header {
+                marker: n == 0,
+                payload_type: 101,
+                sequence: (key as u16).wrapping_mul(7).wrapping_add(n),
+                timestamp: key * 1600,
+                ssrc: 1,
+            };
             let bytes = [header.bytes().as_slice(), &payload].concat();
             let times = match chance.u32() % 10 {
                 0 => 0,

@@ -1,4 +1,6 @@
 //! The relay by its outside: exact packets in and out with a virtual clock, hostile bytes, and the real sockets once.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(clippy::disallowed_methods, reason = "real sockets have real time")]
 
 mod corpus;
 mod hostile;

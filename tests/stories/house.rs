@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use rappel::dialplan::rules::Rules;
-use rappel::domain::call::{CallId, Direction, Extension, Record};
 pub use rappel::domain::call::LegId;
+use rappel::domain::call::{CallId, Direction, Extension, Record};
 use rappel::domain::identity::Caller;
 use rappel::domain::now::{Instant, Now};
 use rappel::domain::text::ScreenText;
@@ -64,7 +64,8 @@ impl Default for Plans {
 
 impl Plans {
     pub fn house(self) -> House {
-        let phones: Vec<PhoneConfig> = (self.phones.iter()).map(|e| PhoneConfig { extension: ext(e), owner: format!("P{e}"), calls: self.calls }).collect();
+        let phones: Vec<PhoneConfig> =
+            (self.phones.iter()).map(|e| PhoneConfig { extension: ext(e), owner: format!("P{e}"), calls: self.calls }).collect();
         let config = LineConfig {
             ring: self.ring.unwrap_or(self.phones).iter().map(|e| ext(e)).collect(),
             ring_time: Duration::from_secs(self.ring_seconds),

@@ -175,7 +175,10 @@ fn row_20_all_channels_taken() {
 #[test]
 fn row_20_all_ports_or_tables_taken() {
     let mut house = House::new();
-    house.tell(Input::Overloaded { caller: Caller::Withheld, name: ScreenText::default() }, &["open 1 incoming", "end 1 missed: overloaded"]);
+    house.tell(
+        Input::Overloaded { caller: Caller::Withheld, name: ScreenText::default() },
+        &["open 1 incoming", "end 1 missed: overloaded"],
+    );
     house.at_rest();
 }
 

@@ -21,7 +21,21 @@ const PHONES: &[&str] = &["11", "12", "13"];
 const DIALLED: &[&str] = &["11", "12", "13", "0639980001", "00639980001", "112", "0899000001", "999", "*92", "*91"];
 const STATES: &[&str] = &["hunting", "ringing a colleague", "calling", "speaking", "talking", "transferring", "ringing back"];
 const ABOUT_A_LEG: &[&str] = &[
-    "progress", "answered", "refused", "hung up", "elsewhere", "unacknowledged", "lost", "hold", "resume", "transfers", "played", "silent", "speaks", "page hangs up", "stop",
+    "progress",
+    "answered",
+    "refused",
+    "hung up",
+    "elsewhere",
+    "unacknowledged",
+    "lost",
+    "hold",
+    "resume",
+    "transfers",
+    "played",
+    "silent",
+    "speaks",
+    "page hangs up",
+    "stop",
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +136,14 @@ impl Model {
                 if is == LegIs::Called {
                     self.legs.remove(&leg);
                 }
-                let why = [Refusal::Busy, Refusal::NoAnswer, Refusal::Silent, Refusal::Other(503), Refusal::Moved("12".into()), Refusal::Moved("0".into())];
+                let why = [
+                    Refusal::Busy,
+                    Refusal::NoAnswer,
+                    Refusal::Silent,
+                    Refusal::Other(503),
+                    Refusal::Moved("12".into()),
+                    Refusal::Moved("0".into()),
+                ];
                 ("refused", Input::Refused { leg, why: why[n % why.len()].clone() })
             }
             34..=37 => ("hold", Input::Held { leg, on: true }),
@@ -137,7 +158,13 @@ impl Model {
     fn elsewhere(&mut self, kind: u8, n: usize) -> Input {
         let extension = ext(PHONES[n % PHONES.len()]);
         match kind {
-            0..=9 => Input::Rings { leg: self.new_leg(), trunk: n % 2, caller: Caller::Withheld, name: ScreenText::default(), usable: !n.is_multiple_of(16) },
+            0..=9 => Input::Rings {
+                leg: self.new_leg(),
+                trunk: n % 2,
+                caller: Caller::Withheld,
+                name: ScreenText::default(),
+                usable: !n.is_multiple_of(16),
+            },
             10..=16 => Input::Dials { leg: self.new_leg(), extension, digits: DIALLED[(n >> 4) % DIALLED.len()].into() },
             17..=22 if !self.written.is_empty() => Input::Recorded(self.written.swap_remove(n % self.written.len())),
             17..=25 => Input::Phone { extension, registered: n & 0x30 != 0 },
@@ -238,7 +265,8 @@ fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
 fn random_stories_end_every_call_once_and_close_every_leg() {
     let long = std::env::var_os("RAPPEL_LONG").is_some();
     let config = Config { cases: if long { 10_000 } else { 1_000 }, failure_persistence: None, ..Config::default() };
-    let mut runner = if long { TestRunner::new(config) } else { TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)) };
+    let mut runner =
+        if long { TestRunner::new(config) } else { TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)) };
     let visits = RefCell::new(Visits::new());
     let stories = vec((any::<u8>(), any::<u8>(), any::<u16>()), 1..150);
     runner
@@ -256,7 +284,11 @@ fn random_stories_end_every_call_once_and_close_every_leg() {
         STATES.iter().for_each(|state| print!("{:>20}", visits.get(&(*state, *input)).unwrap_or(&0)));
         println!();
     }
-    let zero: Vec<_> = STATES.iter().flat_map(|s| ABOUT_A_LEG.iter().map(move |i| (*s, *i))).filter(|pair| reachable(*pair) && !visits.contains_key(pair)).collect();
+    let zero: Vec<_> = STATES
+        .iter()
+        .flat_map(|s| ABOUT_A_LEG.iter().map(move |i| (*s, *i)))
+        .filter(|pair| reachable(*pair) && !visits.contains_key(pair))
+        .collect();
     assert!(zero.is_empty(), "never visited: {zero:?}");
 }
 

@@ -94,7 +94,14 @@ impl Incoming {
     }
 
     /// Judges an RTP datagram. What is not sound in every respect is counted and forgotten.
-    pub fn rtp<'a>(&mut self, now: Instant, from: SocketAddr, bytes: &'a [u8], reports: &mut Reports, counters: &mut Counters) -> Taken<'a> {
+    pub fn rtp<'a>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &'a [u8],
+        reports: &mut Reports,
+        counters: &mut Counters,
+    ) -> Taken<'a> {
         let read = rtp::parse(bytes).and_then(|packet| self.kind(packet).map(|kind| (packet, kind)));
         let Some((packet, kind)) = read.filter(|_| self.receive) else {
             counters.dropped += 1;

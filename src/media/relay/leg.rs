@@ -82,7 +82,8 @@ impl Leg {
         let learnt = self.control.filter(|control| control.ip() == to.ip());
         let Some(to) = learnt.or_else(|| to.port().checked_add(1).map(|port| SocketAddr::new(to.ip(), port))) else { return };
         let outgoing = &self.outgoing;
-        let sent = rtcp::Sent { ssrc: outgoing.line.ssrc, timestamp: outgoing.line.wall(now), packets: outgoing.packets, octets: outgoing.octets };
+        let sent =
+            rtcp::Sent { ssrc: outgoing.line.ssrc, timestamp: outgoing.line.wall(now), packets: outgoing.packets, octets: outgoing.octets };
         let heard = self.incoming.as_mut().and_then(|incoming| incoming.highest().map(|highest| (&mut incoming.reception, highest)));
         let mut buffer = [0; rtcp::MAX_REPORT];
         let bytes = rtcp::write(&mut buffer, now, sent, heard, cname);

@@ -137,7 +137,15 @@ impl Relay {
     }
 
     /// A datagram arrived on a socket pair, on its odd socket if `control`.
-    pub fn handle_packet(&mut self, now: Instant, port: u16, control: bool, from: SocketAddr, bytes: &[u8], out: &mut impl FnMut(Datagram)) {
+    pub fn handle_packet(
+        &mut self,
+        now: Instant,
+        port: u16,
+        control: bool,
+        from: SocketAddr,
+        bytes: &[u8],
+        out: &mut impl FnMut(Datagram),
+    ) {
         self.counters.received += 1;
         let Some(leg) = self.legs.get_mut(usize::from(port)).and_then(Option::as_mut) else {
             self.counters.dropped += 1;

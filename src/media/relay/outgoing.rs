@@ -192,7 +192,8 @@ impl Outgoing {
         if let (Some(payload_type), Some(_)) = (self.event, self.to) {
             let mut buffer = EMPTY;
             buffer[HEADER..HEADER + PAYLOAD].copy_from_slice(&step.payload);
-            let header = Header { marker: step.first, payload_type, sequence: self.line.take(), timestamp: self.key_start, ssrc: self.line.ssrc };
+            let header =
+                Header { marker: step.first, payload_type, sequence: self.line.take(), timestamp: self.key_start, ssrc: self.line.ssrc };
             self.emit(now, header, PAYLOAD, &mut buffer, out);
         } else {
             let mut samples = [0; FRAME];
