@@ -1,27 +1,28 @@
 //! Everybody who takes part: the service, an operator that it knows by address, and phones 11 and 12.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::service::{LOOPBACK, NUMBER, Service, Setup, phone_password};
+use super::service::{NUMBER, Service, Setup, phone_password};
 use super::ua::sound::{CALLER, FAR_END, PHONE_11, PHONE_12, Pitch};
 use super::ua::{Agent, Call, Dial, Identity};
 
 /// Registrations of the phones, in seconds.
 pub const EXPIRES: u32 = 300;
+/// The operator and the phones have addresses of their own: the service tells them apart by address.
+pub const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+pub const PHONES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 4))];
 /// How long a row may take to stand on the page.
 const WRITTEN: Duration = Duration::from_secs(5);
 
-/// Where everybody is, and what the configuration says beyond the usual.
+/// What is played on, and what the configuration says beyond the usual.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub binary: PathBuf,
-    pub trunk: IpAddr,
-    pub phones: [IpAddr; 2],
     /// 0: any free one.
     pub web_port: u16,
     /// See [`Setup::changes`]; may name `{trunk}`, the operator's address.
@@ -40,16 +41,16 @@ impl Scene {
     /// Starts the service and opens the agents; nobody is registered yet.
     pub fn set(plan: Plan) -> io::Result<Scene> {
         // the service must know the trunk's port and the trunk the service's: this one is chosen first
-        let trunk = UdpSocket::bind((plan.trunk, 0))?.local_addr()?;
+        let trunk = UdpSocket::bind((TRUNK, 0))?.local_addr()?;
         let service = Service::start(Setup {
             binary: plan.binary,
             trunk,
-            peers: vec![if plan.trunk == LOOPBACK { trunk.to_string() } else { plan.trunk.to_string() }],
-            phones: plan.phones.iter().map(|ip| format!("{ip}/32")).collect(),
+            peers: vec![TRUNK.to_string()],
+            phones: PHONES.iter().map(|ip| format!("{ip}/32")).collect(),
             web_port: plan.web_port,
             changes: plan.changes.replace("{trunk}", &trunk.to_string()),
         })?;
-        let [ip_11, ip_12] = plan.phones;
+        let [ip_11, ip_12] = PHONES;
         Ok(Scene {
             phone_11: phone(ip_11, service.sip, "11", PHONE_11)?,
             phone_12: phone(ip_12, service.sip, "12", PHONE_12)?,

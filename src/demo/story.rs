@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::scene::{EXPIRES, Plan, Scene};
-use super::service::{LOOPBACK, PHONES};
+use super::service::PHONES;
 use super::ua::sound::{CALLER, FAR_END, PHONE_11, PHONE_12};
 use super::ua::{Call, Dial, Reaction};
 
@@ -33,13 +33,8 @@ pub fn run(once: bool, json: bool) -> ExitCode {
 }
 
 fn play(once: bool, facts: &mut Facts) -> io::Result<()> {
-    let mut scene = Scene::set(Plan {
-        binary: std::env::current_exe()?,
-        trunk: LOOPBACK,
-        phones: [LOOPBACK; 2],
-        web_port: if once { 0 } else { WEB_PORT },
-        changes: String::new(),
-    })?;
+    let mut scene =
+        Scene::set(Plan { binary: std::env::current_exe()?, web_port: if once { 0 } else { WEB_PORT }, changes: String::new() })?;
     facts.fact("phones 11 and 12 register with their passwords", scene.register(), "");
     answered(&mut scene, facts)?;
     gave_up(&mut scene, facts)?;

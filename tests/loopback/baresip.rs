@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rappel::demo::service::phone_password;
+use rappel::demo::service::{LOOPBACK, phone_password};
 use rappel::demo::ua::eventually;
 use rappel::demo::ua::sound::{CALLER, PHONE_12};
 use rappel::media::listen;
 
-use crate::stage::{ONE, PHONES, Process, SOON, ended_as, quiet, tool};
+use crate::stage::{ONE, Process, SOON, ended_as, quiet, tool};
 
 const PACKAGE: &str = "baresip-core";
 /// What baresip says, in Hz.
@@ -33,7 +33,8 @@ fn configure(folder: &Path, modules: &Path, server: std::net::SocketAddr) {
         voice.write_sample((turn.sin() * 8000.0) as i16).unwrap();
     }
     voice.finalize().unwrap();
-    let (ip, at, modules) = (PHONES[0], folder.display(), modules.display());
+    // its RTP sockets are bound to no address: this is the one that the system then gives them
+    let (ip, at, modules) = (LOOPBACK, folder.display(), modules.display());
     let config = format!(
         "poll_method epoll\nsip_listen {ip}:0\nnet_interface {ip}\ncall_max_calls 4\naudio_player aubridge,nowhere\naudio_source aufile,{at}/voice.wav\n\
          audio_alert aubridge,nowhere\nausrc_srate {RATE}\nauplay_srate {RATE}\nausrc_channels 1\nauplay_channels 1\nrtp_ports 33000-33998\n\
@@ -53,7 +54,7 @@ fn configure(folder: &Path, modules: &Path, server: std::net::SocketAddr) {
 fn baresip_registers_answers_and_both_ends_hear_each_other() {
     let Some(program) = tool("baresip", PACKAGE) else { return };
     let modules = modules().expect("baresip is there but its modules are not");
-    let mut scene = quiet("[line]\nring = [\"11\"]\nring_seconds = 15");
+    let mut scene = quiet(&format!("[sip]\nphones = [\"{LOOPBACK}/32\"]\n[line]\nring = [\"11\"]\nring_seconds = 15"));
     let folder = scene.service.folder().join("baresip");
     fs::create_dir(&folder).unwrap();
     configure(&folder, &modules, scene.service.sip);

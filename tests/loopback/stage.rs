@@ -1,17 +1,15 @@
 //! What every test stands on: a scene of its own, tools that may be missing, child processes that end with the test.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+pub use rappel::demo::scene::{PHONES, TRUNK};
 use rappel::demo::scene::{Plan, Scene};
 use rappel::demo::ua::Call;
 use serde_json::Value;
 
-pub const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-pub const PHONES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 4))];
 /// A client, from the block reserved for fiction.
 pub const ONE: &str = "0639980001";
 pub const TWO: &str = "0639980002";
@@ -21,7 +19,7 @@ pub const SOON: Duration = Duration::from_secs(5);
 /// The service with that TOML laid over its configuration; nobody is registered.
 pub fn quiet(changes: &str) -> Scene {
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_rappel"));
-    Scene::set(Plan { binary, trunk: TRUNK, phones: PHONES, web_port: 0, changes: changes.to_owned() }).unwrap()
+    Scene::set(Plan { binary, web_port: 0, changes: changes.to_owned() }).unwrap()
 }
 
 /// The same with both phones registered.

@@ -224,6 +224,14 @@ impl Shared {
         let id = response.call_id().to_owned();
         let Some(request) = request else { return self.acknowledge_again(core, &response, status) };
         let Some(leg) = core.legs.get_mut(&id) else { return };
+        if request.to().tag().is_none() && request.via().branch != leg.invite.via().branch {
+            // a fork's refusal is the fork's alone
+            if status >= 300 {
+                let ack = self.refusal_ack(&request, &response);
+                self.transmit(core, &ack, from);
+            }
+            return;
+        }
         leg.statuses.push(status);
         match status {
             100..=199 => {
