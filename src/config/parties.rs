@@ -61,7 +61,7 @@ fn trunk(table: &Table<'_, '_>, file: Option<&Path>, warnings: &mut Vec<String>)
         table.parsed("proxy", HOST_EXPECTED, Host::parse),
         table.number("expires", 60..=86_400, 1800),
         table.number("keepalive_seconds", 0..=3600, 25),
-        table.number("channels", 1..=1000, 4),
+        table.number("channels", 1..=100_000, 4),
         nets("media"),
         table.flag("shared", false),
     );
@@ -161,7 +161,7 @@ fn phone(table: &Table<'_, '_>, file: Option<&Path>, staff: &[String], warnings:
         text.value
     });
     let name = table.text("name").map(|t| t.value);
-    let calls = table.number("calls", 1..=8, 1);
+    let calls = table.number("calls", 1..=100_000, 1);
     table.done();
     let extension = extension?;
     Some(Phone {

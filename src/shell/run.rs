@@ -217,7 +217,7 @@ fn build(service: Service, first_call: i64, rtp: Arc<RtpIo>) -> Exchange {
         calls_per_second: limits.calls_per_second,
     });
     let endpoint = Endpoint::new(
-        EndpointConfig { transactions: limits.transactions, pending: limits.pending, ..EndpointConfig::default() },
+        EndpointConfig { transactions: limits.transactions, pending: limits.pending, sessions: limits.transactions },
         Box::new(System::default()),
     );
     let accounts = service.phones.iter().map(|p| PhoneAccount { extension: p.extension.clone(), password: p.password.clone() }).collect();

@@ -22,7 +22,7 @@ use super::legs::Legs;
 use super::timers::{Owner, Timers};
 
 /// Calls at once, whatever the trunks' channels say; more are refused.
-pub const MAX_CALLS: usize = 4096;
+pub const MAX_CALLS: usize = 65_536;
 /// A called leg that gives no reply in this time counts as absent, in seconds (RULES 2.3, 7.1).
 pub const REPLY_SECONDS: u64 = 4;
 

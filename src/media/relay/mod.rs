@@ -28,7 +28,7 @@ use crate::domain::entropy::Entropy;
 use crate::domain::now::Instant;
 
 /// Legs at once, and the bound of a port index.
-pub const MAX_LEGS: usize = 4096;
+pub const MAX_LEGS: usize = 16_384;
 /// Reports that may wait to be polled; more are dropped (they say again each second what matters).
 pub const MAX_REPORTS: usize = 16_384;
 /// How often the shell calls [`Relay::handle_tick`].

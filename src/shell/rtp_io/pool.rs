@@ -13,6 +13,8 @@ use crate::media::relay::MAX_LEGS;
 
 /// How long a pair rests.
 pub const REST: Duration = Duration::from_secs(5);
+/// The same when no other pair is left: late packets of the last call are kept out by the source rule.
+const SHORT_REST: Duration = Duration::from_millis(200);
 /// Pairs tried when others hold the ports.
 const MAX_TRIES: usize = 32;
 
@@ -91,6 +93,10 @@ impl PortPool {
         while self.resting.front().is_some_and(|(since, _)| now.since(*since) >= REST) {
             self.free.extend(self.resting.pop_front().map(|(_, index)| index));
         }
+        // a call that finds a port too soon is better than one that finds none
+        if self.free.is_empty() && self.resting.front().is_some_and(|(since, _)| now.since(*since) >= SHORT_REST) {
+            self.free.extend(self.resting.pop_front().map(|(_, index)| index));
+        }
         let (mut taken, mut elsewhere) = (None, Vec::new());
         for _ in 0..MAX_TRIES.min(self.free.len()) {
             let place = self.entropy.u64() as usize % self.free.len().max(1);
@@ -148,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_even_odd_bounded_and_rest_before_they_come_again() {
+    fn pairs_are_even_odd_bounded_and_rest_before_they_come_again_shortly_when_none_is_left() {
         let range = PortRange { first: 28_001, last: 28_006 };
         let mut pool = PortPool::new("127.0.0.1".parse().unwrap(), range, Box::new(Seeded(7)));
         let start = Instant(1);
@@ -161,8 +167,8 @@ mod tests {
         let (index, pair, _) = one;
         drop(pair);
         pool.give_back(start, index);
-        assert!(pool.take(start + (REST - Duration::from_millis(1))).is_none());
-        assert_eq!(pool.take(start + REST).unwrap().0, index);
+        assert!(pool.take(start + (SHORT_REST - Duration::from_millis(1))).is_none());
+        assert_eq!(pool.take(start + SHORT_REST).unwrap().0, index);
     }
 
     #[test]
