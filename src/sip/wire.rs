@@ -83,7 +83,7 @@ fn divide(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// UTF-8, or else Latin-1: old operators send names so.
-fn decode(head: &[u8]) -> String {
+pub(super) fn decode(head: &[u8]) -> String {
     match std::str::from_utf8(head) {
         Ok(text) => text.to_owned(),
         Err(_) => head.iter().map(|b| char::from(*b)).collect(),
@@ -124,7 +124,7 @@ fn lines_len_ok(last: &str, more: &str) -> bool {
 }
 
 /// `Name: value` with the long name (RFC 3261 7.3.3 and the extensions' compact forms).
-fn field(line: &str) -> Option<(&str, &str)> {
+pub(super) fn field(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(':')?;
     let name = name.trim_end();
     let token = |b: u8| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b);
@@ -375,51 +375,3 @@ pub fn caller_of(bytes: &[u8]) -> Option<String> {
 
 /// What the endpoint understands (RFC 3261 20.5).
 pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, REFER, NOTIFY";
-
-/// A stream went wrong: the connection must be closed (RFC 3261 18.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Broken;
-
-/// Cuts a stream into messages by Content-Length.
-#[derive(Default)]
-pub struct Framer {
-    buffer: Vec<u8>,
-}
-
-impl Framer {
-    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Broken> {
-        if self.buffer.len() + bytes.len() > 2 * MAX_STREAM_MESSAGE {
-            return Err(Broken);
-        }
-        self.buffer.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    /// The next whole message, without the keep-alives before it.
-    #[allow(clippy::should_implement_trait, reason = "a push may follow a None")]
-    pub fn next(&mut self) -> Option<Result<Vec<u8>, Broken>> {
-        let start = self.buffer.iter().position(|b| *b != b'\r' && *b != b'\n').unwrap_or(self.buffer.len());
-        self.buffer.drain(..start);
-        let end = self.buffer.windows(4).position(|w| w == b"\r\n\r\n");
-        let Some(end) = end else {
-            return (self.buffer.len() > MAX_STREAM_MESSAGE).then_some(Err(Broken));
-        };
-        let head = decode(&self.buffer[..end]);
-        let lengths: Vec<&str> =
-            head.split("\r\n").filter_map(field).filter(|(n, _)| n.eq_ignore_ascii_case("Content-Length")).map(|(_, v)| v).collect();
-        let length = match lengths.as_slice() {
-            [] => 0,
-            [one] => match one.parse::<usize>() {
-                Ok(length) if length <= MAX_STREAM_MESSAGE => length,
-                _ => return Some(Err(Broken)),
-            },
-            _ => return Some(Err(Broken)),
-        };
-        let whole = end + 4 + length;
-        if self.buffer.len() < whole {
-            return None;
-        }
-        let message = self.buffer.drain(..whole).collect();
-        Some(Ok(message))
-    }
-}
