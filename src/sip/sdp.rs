@@ -229,7 +229,12 @@ mod tests {
         assert_eq!((offer.codec, offer.telephone_event, offer.holds()), (Codec::Pcmu, Some(97), true));
         let ours = Ours { address: "127.0.0.1:20000".parse().unwrap(), id: 7, version: 1 };
         let answer = String::from_utf8(answer(&ours, &offer)).unwrap();
-        assert!(answer.contains("m=audio 20000 RTP/AVP 0 97\r\n") && answer.contains("a=recvonly") && answer.contains("m=video 0 RTP/AVP 31\r\n"), "{answer}");
+        assert!(
+            answer.contains("m=audio 20000 RTP/AVP 0 97\r\n")
+                && answer.contains("a=recvonly")
+                && answer.contains("m=video 0 RTP/AVP 31\r\n"),
+            "{answer}"
+        );
         let back = read(answer.as_bytes()).unwrap();
         assert_eq!(back.remote(), Some("127.0.0.1:20000".parse().unwrap()));
     }

@@ -256,7 +256,8 @@ fn header_params(text: &str) -> Option<Vec<(String, Option<String>)>> {
         let one = after[..end].trim();
         let (name, value) = one.split_once('=').map_or((one, None), |(n, v)| (n.trim(), Some(v.trim())));
         if !name.is_empty() {
-            let value = value.map(|v| v.strip_prefix('"').and_then(|v| v.strip_suffix('"')).map_or_else(|| v.to_owned(), |v| v.replace("\\\"", "\"")));
+            let value = value
+                .map(|v| v.strip_prefix('"').and_then(|v| v.strip_suffix('"')).map_or_else(|| v.to_owned(), |v| v.replace("\\\"", "\"")));
             params.push((name.to_ascii_lowercase(), value));
         }
         rest = after[end..].trim_start();
