@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 
 use crate::sip::api::{Flow, Transmit, Transport};
-use crate::sip::framer::Framer;
+use crate::sip::wire::Framer;
 
 /// Bursts wait in the kernel, not in the network (measured: the default fails first).
 const SOCKET_BUFFER: usize = 8 << 20;

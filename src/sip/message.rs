@@ -100,10 +100,19 @@ impl NameAddr {
     }
 }
 
+/// No value can break the wire form or smuggle a line into it: a control character becomes a space.
+fn clean(value: String) -> String {
+    match value.bytes().any(|b| b < b' ' && b != b'\t' || b == 0x7f) {
+        true => value.chars().map(|c| if c.is_ascii_control() { ' ' } else { c }).collect::<String>().trim().to_owned(),
+        false => value,
+    }
+}
+
 /// The headers that have a variant of their own in the model; every other one is kept by its name.
 macro_rules! known {
     ($($variant:ident = $name:literal),* $(,)?) => {
         fn build(name: &str, value: String) -> Header {
+            let value = clean(value);
             $(if name.eq_ignore_ascii_case($name) { return Header::$variant(rsip::headers::$variant::new(value)); })*
             Header::Other(name.to_owned(), value)
         }
@@ -130,11 +139,11 @@ known! {
 
 impl Message {
     pub fn request(method: Method, uri: impl Into<String>) -> Message {
-        Message { start: Start::Request { method, uri: uri.into() }, headers: Headers::default(), body: Vec::new() }
+        Message { start: Start::Request { method, uri: clean(uri.into()) }, headers: Headers::default(), body: Vec::new() }
     }
 
     pub fn response(status: u16, reason: impl Into<String>) -> Message {
-        Message { start: Start::Response { status, reason: reason.into() }, headers: Headers::default(), body: Vec::new() }
+        Message { start: Start::Response { status, reason: clean(reason.into()) }, headers: Headers::default(), body: Vec::new() }
     }
 
     /// A response to `request` with its Via, From, To, Call-ID, CSeq and (for 1xx/2xx) Record-Route copied (RFC 3261 8.2.6.2).

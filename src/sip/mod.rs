@@ -8,7 +8,6 @@ mod client_tx;
 mod dialog;
 pub mod digest;
 pub mod endpoint;
-pub mod framer;
 pub mod guard;
 pub mod identity;
 pub mod locate;
