@@ -48,7 +48,7 @@ impl PeerAddress {
 
     pub fn holds(&self, source: SocketAddr) -> bool {
         match self {
-            PeerAddress::Socket(socket) => *socket == source,
+            PeerAddress::Socket(socket) => socket.port() == source.port() && socket.ip().to_canonical() == source.ip().to_canonical(),
             PeerAddress::Net { base, prefix } => same_net(*base, source.ip(), *prefix),
         }
     }
@@ -83,6 +83,8 @@ pub struct Guard {
     config: GuardConfig,
     trunks: Vec<Vec<PeerAddress>>,
     sources: HashMap<IpAddr, Rates>,
+    /// What all share that found no place in `sources`.
+    overflow: Rates,
     limited: u64,
 }
 
@@ -96,7 +98,7 @@ struct Rates {
 impl Guard {
     pub fn new(config: GuardConfig) -> Guard {
         let trunks = vec![Vec::new(); config.trunks];
-        Guard { config, trunks, sources: HashMap::new(), limited: 0 }
+        Guard { config, trunks, sources: HashMap::new(), overflow: Rates::default(), limited: 0 }
     }
 
     pub fn set_trunk(&mut self, trunk: usize, addresses: Vec<PeerAddress>) {
@@ -113,7 +115,7 @@ impl Guard {
         if !self.config.phones.iter().any(|a| a.holds(source)) {
             return Admit::Stranger;
         }
-        if bytes.starts_with(b"SIP/2.0") || self.within(now, source.ip(), bytes.starts_with(b"INVITE ")) {
+        if bytes.starts_with(b"SIP/2.0") || self.within(now, source.ip().to_canonical(), is_invite(bytes)) {
             Admit::Peer(Peer::Phone)
         } else {
             self.limited += 1;
@@ -128,21 +130,24 @@ impl Guard {
 
     fn within(&mut self, now: Instant, ip: IpAddr, invite: bool) -> bool {
         if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&ip) {
-            self.sources.retain(|_, r| r.requests > now);
-            if self.sources.len() >= MAX_SOURCES {
-                return false;
-            }
+            self.sources.retain(|_, r| r.requests.max(r.calls) > now);
         }
+        let full = self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&ip);
+        let rates = if full { &mut self.overflow } else { self.sources.entry(ip).or_default() };
         let (requests, calls) = (self.config.requests_per_second, self.config.calls_per_second);
-        let rates = self.sources.entry(ip).or_default();
         conforms(&mut rates.requests, now, requests) && (!invite || conforms(&mut rates.calls, now, calls))
     }
 
     /// A stranger's datagram that wants to be a call: worth a banner (RULES 2.7). Looks at the first word only.
     pub fn stranger_call(bytes: &[u8]) -> Option<()> {
-        let start = bytes.iter().position(|b| *b != b'\r' && *b != b'\n')?;
-        bytes.get(start..)?.starts_with(b"INVITE ").then_some(())
+        is_invite(bytes).then_some(())
     }
+}
+
+/// The first word after the line ends that may precede a message (RFC 3261 7.5).
+fn is_invite(bytes: &[u8]) -> bool {
+    let start = bytes.iter().position(|b| *b != b'\r' && *b != b'\n').unwrap_or(bytes.len());
+    bytes[start..].starts_with(b"INVITE ")
 }
 
 fn conforms(arrival: &mut Instant, now: Instant, per_second: u32) -> bool {
@@ -185,6 +190,37 @@ mod tests {
         assert_eq!(g.admit(Instant(1) + Duration::from_secs(3), phone, b"OPTIONS "), Admit::Peer(Peer::Phone));
         let trunk: SocketAddr = "198.51.100.7:5060".parse().unwrap();
         assert!((0..1000).all(|_| g.admit(Instant(1), trunk, b"INVITE ") == Admit::Peer(Peer::Trunk(0))));
+    }
+
+    #[test]
+    fn calls_have_a_limit_of_their_own_whatever_precedes_them() {
+        let mut g = guard();
+        let phone: SocketAddr = "192.168.1.20:5062".parse().unwrap();
+        let admitted = (0..15).filter(|_| g.admit(Instant(1), phone, b"\r\n\r\nINVITE sip:a@b") == Admit::Peer(Peer::Phone)).count();
+        assert_eq!(admitted, 5);
+        assert_eq!(Guard::stranger_call(b"\r\nINVITE sip:a@b"), Some(()));
+        assert_eq!(Guard::stranger_call(b"OPTIONS sip:a@b"), None);
+    }
+
+    #[test]
+    fn the_table_of_sources_is_bounded_and_newcomers_share_a_bucket() {
+        let phones = vec![PeerAddress::parse("10.0.0.0/8").unwrap()];
+        let mut g = Guard::new(GuardConfig { phones, trunks: 0, requests_per_second: 10, calls_per_second: 2 });
+        let source = |n: u32| SocketAddr::new(std::net::Ipv4Addr::from(0x0a00_0000 + n).into(), 5060);
+        let admitted = |g: &mut Guard, now, range: std::ops::Range<u32>| {
+            range.filter(|n| g.admit(now, source(*n), b"OPTIONS ") != Admit::Limited).count()
+        };
+        assert_eq!(admitted(&mut g, Instant(1), 0..5000), MAX_SOURCES + 21);
+        assert_eq!(g.sources.len(), MAX_SOURCES);
+        assert_eq!(admitted(&mut g, Instant(1) + Duration::from_secs(1), 5000..6000), 1000);
+    }
+
+    #[test]
+    fn a_port_of_an_address_and_mapped_addresses_are_told_apart_rightly() {
+        let one = PeerAddress::parse("198.51.100.7:5080").unwrap();
+        assert!(one.holds("198.51.100.7:5080".parse().unwrap()) && one.holds("[::ffff:198.51.100.7]:5080".parse().unwrap()));
+        assert!(!one.holds("198.51.100.7:5060".parse().unwrap()));
+        assert!(PeerAddress::parse("10.0.0.0/33").is_none() && PeerAddress::parse("host").is_none());
     }
 
     #[test]

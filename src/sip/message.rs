@@ -102,10 +102,10 @@ impl NameAddr {
 
 /// No value can break the wire form or smuggle a line into it: a control character becomes a space.
 fn clean(value: String) -> String {
-    match value.bytes().any(|b| b < b' ' && b != b'\t' || b == 0x7f) {
-        true => value.chars().map(|c| if c.is_ascii_control() { ' ' } else { c }).collect::<String>().trim().to_owned(),
-        false => value,
+    if !value.bytes().any(|b| b < b' ' && b != b'\t' || b == 0x7f) {
+        return value;
     }
+    value.chars().map(|c| if c.is_ascii_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 
 /// The headers that have a variant of their own in the model; every other one is kept by its name.
@@ -206,13 +206,8 @@ impl Message {
 
     /// Every element of a comma list header (Via, Route, Record-Route, Contact, P-Asserted-Identity, Allow, Require, Supported…), across its lines.
     pub fn list(&self, name: &str) -> Vec<&str> {
-        self.headers
-            .iter()
-            .map(split)
-            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
-            .flat_map(|(_, v)| uri::split_list(v))
-            .filter(|v| !v.is_empty())
-            .collect()
+        let values = self.lines().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v);
+        values.flat_map(uri::split_list).filter(|v| !v.is_empty()).collect()
     }
 
     /// Appends a header line.
@@ -234,26 +229,11 @@ impl Message {
 
     /// Replaces every line of that name by one, where the first stood.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        let value = value.into();
-        let mut place = None;
-        for (index, header) in self.headers.iter_mut().enumerate() {
-            if split(header).0.eq_ignore_ascii_case(name) {
-                *header = build(name, value.clone());
-                place = Some(index);
-                break;
-            }
-        }
-        match place {
-            None => self.push(name, value),
-            Some(first) => {
-                let mut index = 0;
-                self.headers.retain(|h| {
-                    let keep = index <= first || !split(h).0.eq_ignore_ascii_case(name);
-                    index += 1;
-                    keep
-                });
-            }
-        }
+        let mut new = Some(build(name, value.into()));
+        let mut lines = Vec::from(std::mem::take(&mut self.headers));
+        lines.retain_mut(|line| !split(line).0.eq_ignore_ascii_case(name) || new.take().map(|new| *line = new).is_some());
+        lines.extend(new);
+        self.headers = lines.into();
     }
 
     /// Replaces the first line of that name and leaves the others.
@@ -400,5 +380,21 @@ pub fn reason_phrase(status: u16) -> &'static str {
             4 => "Request Failure",
             _ => "Failure",
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_breaks_the_wire_form_and_set_keeps_the_place() {
+        let mut m = Message::request(Method::Invite, "sip:a@b\r\nX: y");
+        for (name, value) in [("Via", "SIP/2.0/UDP h"), ("Via", "SIP/2.0/UDP i"), ("X-Own", "one\r\nTwo: \0")] {
+            m.push(name, value);
+        }
+        m.set("via", "SIP/2.0/UDP j");
+        let text = String::from_utf8(m.encode()).unwrap();
+        assert_eq!(text, "INVITE sip:a@b  X: y SIP/2.0\r\nVia: SIP/2.0/UDP j\r\nX-Own: one  Two:\r\nContent-Length: 0\r\n\r\n");
     }
 }

@@ -1,6 +1,6 @@
 //! Session descriptions: one G.711 audio stream, offer and answer (RFC 8866, RFC 3264). Reads on `sdp-types`, writes its own.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sdp_types::Session;
 
@@ -87,38 +87,43 @@ pub fn read(bytes: &[u8]) -> Result<Description, Unusable> {
         return Err(Unusable::Unreadable);
     }
     let session = parse(bytes).ok_or(Unusable::Unreadable)?;
-    let session_address = session.connection.as_ref().and_then(|c| address(&c.connection_address));
-    let session_direction = direction(&session.attributes);
-    let mut taken: Option<Description> = None;
-    let mut lines = Vec::new();
     let mut why = Unusable::NoCodec;
-    for media in &session.medias {
-        let mut used = false;
-        if taken.is_none() && media.media == "audio" && media.proto == "RTP/AVP" && media.port != 0 {
-            let own = media.connections.iter().find_map(|c| address(&c.connection_address));
-            let at = own.or(session_address);
-            let codec = preferred(&media.fmt);
-            match (at, codec) {
-                (Some(at), Some(codec)) if !at.is_multicast() && at != IpAddr::V4(std::net::Ipv4Addr::BROADCAST) => {
-                    used = true;
-                    taken = Some(Description {
-                        address: at,
-                        port: media.port,
-                        codec,
-                        telephone_event: telephone_event(media),
-                        direction: direction(&media.attributes).or(session_direction).unwrap_or(Direction::SendRecv),
-                        lines: Vec::new(),
-                    });
-                }
-                (Some(_), Some(_)) => why = Unusable::Address,
-                _ => {}
-            }
+    let mut usable: Vec<(usize, Description)> = Vec::new();
+    for (at, media) in session.medias.iter().enumerate() {
+        match stream(&session, media) {
+            Ok(description) => usable.push((at, description)),
+            Err(Unusable::Address) => why = Unusable::Address,
+            Err(_) => {}
         }
-        lines.push((media.media.clone(), media.proto.clone(), media.fmt.clone(), used));
     }
-    let mut description = taken.ok_or(why)?;
-    description.lines = lines;
+    // of the same sound offered over both families (RFC 5118 4.8) the older one is sure to have a way
+    let taken = usable.iter().position(|(_, d)| d.address.is_ipv4()).unwrap_or(0);
+    let (taken, mut description) = usable.into_iter().nth(taken).ok_or(why)?;
+    let line = |(at, m): (usize, &sdp_types::Media)| (m.media.clone(), m.proto.clone(), m.fmt.clone(), at == taken);
+    description.lines = session.medias.iter().enumerate().map(line).collect();
     Ok(description)
+}
+
+/// One `m=` line, when it is G.711 over plain RTP to an address that can be a peer's.
+fn stream(session: &Session, media: &sdp_types::Media) -> Result<Description, Unusable> {
+    if media.media != "audio" || media.proto != "RTP/AVP" || media.port == 0 {
+        return Err(Unusable::NoCodec);
+    }
+    // its own c= hides the session's, whether it can be read or not
+    let connection = media.connections.first().or(session.connection.as_ref());
+    let codec = preferred(&media.fmt).ok_or(Unusable::NoCodec)?;
+    let address = connection.and_then(|c| address(&c.connection_address)).ok_or(Unusable::Address)?;
+    if address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        return Err(Unusable::Address);
+    }
+    Ok(Description {
+        address,
+        port: media.port,
+        codec,
+        telephone_event: telephone_event(media),
+        direction: direction(&media.attributes).or(direction(&session.attributes)).unwrap_or(Direction::SendRecv),
+        lines: Vec::new(),
+    })
 }
 
 /// Tolerates a last line without its end, bare LF, and blank lines at the end.
@@ -211,7 +216,12 @@ pub fn answer(ours: &Ours, theirs: &Description) -> Vec<u8> {
         if let Some(event) = theirs.telephone_event {
             text.push_str(&format!("a=rtpmap:{event} telephone-event/8000\r\na=fmtp:{event} 0-16\r\n"));
         }
-        let direction = if theirs.address.is_unspecified() { Direction::RecvOnly } else { theirs.direction.answer() };
+        let direction = match theirs.direction.answer() {
+            // hold by 0.0.0.0 wants none of ours (RFC 3264 8.4)
+            Direction::SendRecv if theirs.address.is_unspecified() => Direction::RecvOnly,
+            Direction::SendOnly if theirs.address.is_unspecified() => Direction::Inactive,
+            direction => direction,
+        };
         text.push_str(&format!("a=ptime:20\r\na={}\r\n", direction.word()));
     }
     text.into_bytes()
@@ -237,6 +247,66 @@ mod tests {
         );
         let back = read(answer.as_bytes()).unwrap();
         assert_eq!(back.remote(), Some("127.0.0.1:20000".parse().unwrap()));
+    }
+
+    fn answer_to(offer: &str) -> String {
+        let ours = Ours { address: "127.0.0.1:20000".parse().unwrap(), id: 7, version: 1 };
+        String::from_utf8(answer(&ours, &read(offer.as_bytes()).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn each_form_of_hold_gets_its_own_answer() {
+        let old = OFFER.replace("c=IN IP4 127.0.0.2", "c=IN IP4 0.0.0.0");
+        let table = [
+            (OFFER.to_owned(), "a=recvonly", true),
+            (OFFER.replace("sendonly", "inactive"), "a=inactive", true),
+            (OFFER.replace("sendonly", "recvonly"), "a=sendonly", false),
+            (OFFER.replace("a=sendonly\r\n", ""), "a=sendrecv", false),
+            (old.replace("a=sendonly\r\n", ""), "a=recvonly", true),
+            (old.replace("sendonly", "recvonly"), "a=inactive", true),
+            (old.replace("sendonly", "inactive"), "a=inactive", true),
+        ];
+        for (offer, wanted, holds) in table {
+            let answer = answer_to(&offer);
+            assert!(answer.contains(&format!("{wanted}\r\n")), "{offer}\n{answer}");
+            assert_eq!(read(offer.as_bytes()).unwrap().holds(), holds, "{offer}");
+        }
+    }
+
+    #[test]
+    fn of_both_families_the_ipv4_stream_is_taken_and_the_other_refused() {
+        let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\nc=IN IP6 2001:db8::1\r\nm=audio 4002 RTP/AVP 0\r\nc=IN IP4 192.0.2.1\r\n";
+        assert_eq!(read(offer.as_bytes()).unwrap().remote(), Some("192.0.2.1:4002".parse().unwrap()));
+        let answer = answer_to(offer);
+        assert!(answer.find("m=audio 0 RTP/AVP 0\r\n") < answer.find("m=audio 20000 RTP/AVP 0\r\n"), "{answer}");
+        let only_v6 = offer.replace("m=audio 4002", "m=video 4002");
+        assert_eq!(read(only_v6.as_bytes()).unwrap().address, "2001:db8::1".parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn an_offer_of_ours_is_read_as_it_was_meant() {
+        let ours = Ours { address: "[::1]:20000".parse().unwrap(), id: 7, version: 1 };
+        let back = read(&offer(&ours, Direction::SendRecv)).unwrap();
+        assert_eq!((back.remote(), back.codec, back.telephone_event), (Some(ours.address), Codec::Pcma, Some(OUR_EVENT)));
+    }
+
+    #[test]
+    fn an_unreadable_address_of_the_stream_is_not_replaced_by_the_session_s() {
+        let offer = OFFER.replace("a=sendonly", "c=IN IP4 media.example\r\na=sendonly");
+        assert_eq!(read(offer.as_bytes()), Err(Unusable::Address));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_and_answered_without_panic(bytes: Vec<u8>, at in 0..OFFER.len()) {
+            let ours = Ours { address: "127.0.0.1:20000".parse().unwrap(), id: 7, version: 1 };
+            let mixed = [&OFFER.as_bytes()[..at], &bytes, &OFFER.as_bytes()[at..]].concat();
+            for text in [bytes, mixed] {
+                if let Ok(theirs) = read(&text) {
+                    answer(&ours, &theirs);
+                }
+            }
+        }
     }
 
     #[test]

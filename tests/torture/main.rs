@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use rappel::sip::message::Message;
 use rappel::sip::sdp;
-use rappel::sip::wire::{self, Framing, Read};
+use rappel::sip::wire::{self, Framer, Framing, Read};
 
 /// No message may hold the line up longer (the worst case of a debug build on a busy machine).
 const SLOW: Duration = Duration::from_millis(50);
+
+const ATTEMPTS: usize = 3;
 
 /// One word for what the reader made of a message: the method, `response 200`, `400`, `drop` or `keepalive`.
 fn outcome(bytes: &[u8]) -> String {
@@ -30,22 +32,31 @@ fn outcome(bytes: &[u8]) -> String {
     }
 }
 
-/// Reads a datagram as the line does and holds the result to what is true of every message.
-fn read_all(bytes: &[u8]) -> Read {
-    let begin = Instant::now();
-    let read = wire::read(bytes, Framing::Datagram);
-    if let Read::Message(message) = &read {
-        hold(message);
-    }
+/// Everything that the line does with bytes of a peer.
+fn read_each_way(bytes: &[u8]) -> Read {
     wire::caller_of(bytes);
     wire::read(bytes, Framing::Stream);
-    let mut framer = wire::Framer::default();
+    let mut framer = Framer::default();
     if framer.push(bytes).is_ok() {
         // each frame takes bytes away: as many rounds as bytes are more than enough
         (0..bytes.len()).map_while(|_| framer.next()).take_while(Result::is_ok).for_each(drop);
     }
-    let took = begin.elapsed();
-    assert!(took < SLOW, "{took:?} for {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
+    wire::read(bytes, Framing::Datagram)
+}
+
+/// Reads a datagram and holds the result to what is true of every message.
+fn read_all(bytes: &[u8]) -> Read {
+    // a slow message is slow each time; a machine with other work to do is not
+    let took = (0..ATTEMPTS).map(|_| {
+        let begin = Instant::now();
+        read_each_way(bytes);
+        begin.elapsed()
+    });
+    assert!(took.into_iter().any(|took| took < SLOW), "slow: {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
+    let read = wire::read(bytes, Framing::Datagram);
+    if let Read::Message(message) = &read {
+        hold(message);
+    }
     if let Read::Reject { status, method, reply: Some(reply), .. } = &read {
         assert!(reply.len() <= 2 * bytes.len(), "an answer of {} bytes to {}", reply.len(), bytes.len());
         assert_ne!(*method, Some(rappel::sip::message::Method::Ack), "an ACK is never answered");
