@@ -173,10 +173,8 @@ fn check_mandatory(message: &Message, word: &str) -> Result<(), Refused> {
             return Err(Refused(400, "a mandatory header is missing"));
         }
     }
-    for via in message.list("Via") {
-        if parse_via(via).is_none() {
-            return Err(Refused(400, "bad Via"));
-        }
+    if !vias_are_whole(message) {
+        return Err(Refused(400, "bad Via"));
     }
     let via = message.via();
     if via.branch.as_deref().is_some_and(|b| b == "z9hG4bK" || b.len() > 256)
@@ -206,6 +204,11 @@ fn check_mandatory(message: &Message, word: &str) -> Result<(), Refused> {
         return Err(Refused(400, "bad Call-ID"));
     }
     Ok(())
+}
+
+/// Each element of each line; an empty one is none (RFC 4475 3.1.2.1).
+fn vias_are_whole(message: &Message) -> bool {
+    message.all("Via").flat_map(uri::split_list).all(|via| parse_via(via).is_some())
 }
 
 /// The Request-URI: another scheme is 416, a broken one 400.
@@ -266,7 +269,7 @@ fn read_response(start: &str, fields: &[String], body: &[u8], framing: Framing) 
     let Ok(length) = read_fields(&mut message, fields) else { return Read::Drop("bad header in a response") };
     let whole = ["Via", "From", "To", "Call-ID"].iter().all(|n| message.get(n).is_some_and(|v| !v.is_empty()))
         && message.get("CSeq").and_then(parse_cseq).is_some()
-        && message.list("Via").first().is_some_and(|v| parse_via(v).is_some())
+        && vias_are_whole(&message)
         && ["From", "To"].iter().all(|n| message.get(n).and_then(uri::parse_name_addr).is_some());
     if !whole || take_body(&mut message, body, length, framing).is_err() {
         return Read::Drop("an unreadable response");
@@ -318,6 +321,7 @@ mod tests {
             ("Max-Forwards: 70", "Expires: 10000000000", 400),
             ("MEL>\"", "MEL>", 400),
             ("branch=z9hG4bK1", "branch=z9hG4bK1;;,;,,", 400),
+            ("Via: SIP", "Via: , SIP", 400),
             ("sip:0361910001@192.0.2.1 SIP", "sip:0361910001@192.0.2.1; lr SIP", 400),
             ("INVITE sip", "INVITE  sip", 400),
             ("SIP/2.0\r\n", "SIP/2.0 \r\n", 400),

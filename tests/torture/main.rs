@@ -3,6 +3,8 @@
 //! Our own files stand in `corpus/`. The messages of RFC 4475, RFC 5118 and of the NIST suite are other people's: they are read in place from
 //! `../shared/torture/third-party` (or the folder that `TORTURE` names) and never stand in this project; without them their tests say so.
 
+#![allow(clippy::disallowed_methods, reason = "how long a message takes is real time")]
+
 mod mutation;
 mod own;
 mod published;
@@ -73,7 +75,7 @@ fn read_all(bytes: &[u8]) -> Read {
 
 /// An accepted message has what the endpoint counts on, and its wire form is read again as the same message.
 fn hold(message: &Message) {
-    assert!(!message.via().sent_by.is_empty() && !message.call_id().is_empty());
+    assert!(!message.via().sent_by.is_empty() && !message.call_id().is_empty(), "{message:?}");
     for (name, value) in message.lines() {
         assert!(!name.is_empty() && !value.chars().any(|c| c.is_ascii_control() && c != '\t'), "{name}: {value:?}");
     }
