@@ -104,7 +104,6 @@ pub struct Parts {
     pub registrar: Registrar,
     pub lines: Lines,
     pub line: Line,
-    pub sounds: Sounds,
     pub outside: Box<dyn Outside>,
     pub entropy: Box<dyn Entropy>,
     pub new_entropy: NewEntropy,
@@ -115,7 +114,7 @@ pub type NewEntropy = Box<dyn Fn() -> Box<dyn Entropy> + Send>;
 
 impl Exchange {
     pub fn new(now: Now, parts: Parts) -> Exchange {
-        let Parts { config, endpoint, guard, registrar, lines, line, sounds, outside, entropy, new_entropy } = parts;
+        let Parts { config, endpoint, guard, registrar, lines, line, outside, entropy, new_entropy } = parts;
         let mut exchange = Exchange {
             config,
             endpoint,
@@ -124,7 +123,7 @@ impl Exchange {
             lines,
             line,
             legs: Legs::default(),
-            sounds,
+            sounds: Sounds::tones_only(),
             outside,
             entropy,
             new_entropy,
@@ -184,6 +183,11 @@ impl Exchange {
         self.lines.located(now, trunk, &addresses);
         self.guard.set_trunk(trunk, self.lines.peers(trunk));
         self.settle(now);
+    }
+
+    /// The prompts and the music are read; calls did not wait for them.
+    pub fn set_sounds(&mut self, sounds: Sounds) {
+        self.sounds = sounds;
     }
 
     /// SIGHUP with a good file: what can change while calls run does, from the next call on.

@@ -127,6 +127,11 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
         agency: service.agency.clone(),
         sign_in: service.sign_in.clone(),
     };
+    let (folder, music, sounds_inbox) = (service.prompts.clone(), service.hold_music.clone(), inbox.clone());
+    // decoding 160 prompts takes longer than the whole rest of the start
+    std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
+        let _ = sounds_inbox.blocking_send(Inbox::Sounds(Box::new(sounds(folder, music))));
+    })?;
     let record_writer = writer.clone();
     let (ready, ready_end) = oneshot::channel();
     let signalling_rtp = rtp.clone();
@@ -250,7 +255,6 @@ fn build(service: Service, first_call: i64, rtp: Arc<RtpIo>) -> Exchange {
         registrar,
         lines,
         line,
-        sounds: sounds(service.prompts, service.hold_music),
         outside: Box::new(outside),
         entropy: Box::new(System::default()),
         new_entropy: Box::new(|| Box::new(System::default())),

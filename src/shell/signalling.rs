@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::domain::call::{LegId, Record};
 use crate::domain::now::Instant;
 use crate::domain::status::LineStatus;
+use crate::exchange::media_plan::Sounds;
 use crate::exchange::{Exchange, Output, Outside, Reload};
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Flow, Transport};
@@ -40,6 +41,7 @@ pub enum Inbox {
     Recorded(Seq),
     Command(Command, oneshot::Sender<Result<(), Refusal>>),
     Located(usize, Vec<SocketAddr>),
+    Sounds(Box<Sounds>),
     Reload(Box<Reload>),
     Drain,
     Stop,
@@ -143,6 +145,7 @@ impl Signalling {
                 self.exchange.handle_command(now, ticket, command);
             }
             Inbox::Located(trunk, addresses) => self.exchange.handle_located(now, trunk, addresses),
+            Inbox::Sounds(sounds) => self.exchange.set_sounds(*sounds),
             Inbox::Reload(reload) => self.exchange.reload(now, *reload),
             Inbox::Drain => self.exchange.drain(now),
             Inbox::Stop => self.exchange.stop(now),

@@ -2,6 +2,7 @@
 //!
 //! Our own files stand in `corpus/`. The messages of RFC 4475, RFC 5118 and of the NIST suite are other people's: they are read in place from
 //! `../shared/torture/third-party` (or the folder that `TORTURE` names) and never stand in this project; without them their tests say so.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "the bound of 50 ms is on real time; a panic is how a test fails")]
 
 mod mutation;
 mod own;
