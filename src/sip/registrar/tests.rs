@@ -1,9 +1,9 @@
 //! Phones register: what is granted, what is refused, and who gets no answer.
 
 use super::*;
-use crate::sip::digest::Algorithm;
 use crate::domain::entropy::Seeded;
 use crate::sip::api::Transport;
+use crate::sip::digest::Algorithm;
 use crate::sip::digest::{self, Challenge};
 
 const REALM: &str = "rappel";
