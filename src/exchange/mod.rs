@@ -27,7 +27,7 @@ use crate::sip::endpoint::Endpoint;
 use crate::sip::guard::{Admit, Guard};
 use crate::sip::registrar::Registrar;
 use crate::switchboard::config::Router;
-use crate::switchboard::effect::{Effect, Refusal};
+use crate::switchboard::effect::{Answer, Effect};
 use crate::switchboard::input::{Command, Input, Seq, Ticket};
 use crate::switchboard::line::Line;
 
@@ -56,7 +56,7 @@ pub enum Output {
     Transmit(Transmit),
     Media(MediaCommand),
     Record(Seq, Record),
-    Reply(Ticket, Result<(), Refusal>),
+    Reply(Ticket, Answer),
     /// Nothing runs any more.
     Idle,
 }
@@ -192,6 +192,7 @@ impl Exchange {
 
     /// SIGHUP with a good file: what can change while calls run does, from the next call on.
     pub fn reload(&mut self, now: Now, reload: Reload) {
+        self.line.set_hours(reload.hours.clone());
         self.config.hours = reload.hours;
         self.line.reload(reload.ring, reload.ring_time, reload.per_hour, reload.router);
         self.each_second(now);

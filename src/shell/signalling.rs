@@ -13,7 +13,7 @@ use crate::exchange::media_plan::Sounds;
 use crate::exchange::{Exchange, Output, Outside, Reload};
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Flow, Transport};
-use crate::switchboard::effect::Refusal;
+use crate::switchboard::effect::{Answer, Refusal};
 use crate::switchboard::input::{Command, Seq, Ticket};
 
 use super::clock;
@@ -39,7 +39,7 @@ const MAX_TICKETS: usize = 1024;
 pub enum Inbox {
     Media(Report),
     Recorded(Seq),
-    Command(Command, oneshot::Sender<Result<(), Refusal>>),
+    Command(Command, oneshot::Sender<Answer>),
     Located(usize, Vec<SocketAddr>),
     Sounds(Box<Sounds>),
     Reload(Box<Reload>),
@@ -69,7 +69,7 @@ pub struct Signalling {
 #[derive(Default)]
 pub struct Tickets {
     next: u64,
-    waiting: std::collections::HashMap<Ticket, oneshot::Sender<Result<(), Refusal>>>,
+    waiting: std::collections::HashMap<Ticket, oneshot::Sender<Answer>>,
 }
 
 impl Signalling {
