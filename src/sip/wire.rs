@@ -266,7 +266,7 @@ fn read_response(start: &str, fields: &[String], body: &[u8], framing: Framing) 
     let Ok(length) = read_fields(&mut message, fields) else { return Read::Drop("bad header in a response") };
     let whole = ["Via", "From", "To", "Call-ID"].iter().all(|n| message.get(n).is_some_and(|v| !v.is_empty()))
         && message.get("CSeq").and_then(parse_cseq).is_some()
-        && message.list("Via").first().is_some_and(|v| parse_via(v).is_some())
+        && !message.via().sent_by.is_empty()
         && ["From", "To"].iter().all(|n| message.get(n).and_then(uri::parse_name_addr).is_some());
     if !whole || take_body(&mut message, body, length, framing).is_err() {
         return Read::Drop("an unreadable response");
@@ -359,6 +359,8 @@ mod tests {
     fn broken_responses_are_dropped() {
         let good = GOOD.replace("INVITE sip:0361910001@192.0.2.1 SIP/2.0", "SIP/2.0 200 OK");
         assert!(matches!(read(good.as_bytes(), Framing::Datagram), Read::Message(_)));
+        // an empty element before the Via that is ours
+        assert!(matches!(read(good.replacen("Via: ", "Via: , ", 1).as_bytes(), Framing::Datagram), Read::Drop(_)));
         for (from, to) in
             [("200", "4294967301"), ("200", "99"), ("CSeq: 7", "CSeq: 9292394834772304023312"), ("SIP/2.0 200", "sip/2.0 200")]
         {

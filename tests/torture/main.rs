@@ -4,19 +4,17 @@
 //! `../shared/torture/third-party` (or the folder that `TORTURE` names) and never stand in this project; without them their tests say so.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "the bound of 50 ms is on real time; a panic is how a test fails")]
 
+mod endpoint;
 mod mutation;
 mod own;
 mod published;
+mod rig;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use rappel::sip::message::Message;
 use rappel::sip::sdp;
 use rappel::sip::wire::{self, Framing, Read};
-
-/// No message may hold the line up longer (the worst case of a debug build on a busy machine).
-const SLOW: Duration = Duration::from_millis(50);
 
 /// One word for what the reader made of a message: the method, `response 200`, `400`, `drop` or `keepalive`.
 fn outcome(bytes: &[u8]) -> String {
@@ -33,20 +31,8 @@ fn outcome(bytes: &[u8]) -> String {
 
 /// Reads a datagram as the line does and holds the result to what is true of every message.
 fn read_all(bytes: &[u8]) -> Read {
-    let begin = Instant::now();
-    let read = wire::read(bytes, Framing::Datagram);
-    if let Read::Message(message) = &read {
-        hold(message);
-    }
-    wire::caller_of(bytes);
-    wire::read(bytes, Framing::Stream);
-    let mut framer = wire::Framer::default();
-    if framer.push(bytes).is_ok() {
-        // each frame takes bytes away: as many rounds as bytes are more than enough
-        (0..bytes.len()).map_while(|_| framer.next()).take_while(Result::is_ok).for_each(drop);
-    }
-    let took = begin.elapsed();
-    assert!(took < SLOW, "{took:?} for {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
+    let (read, took) = rig::timed(|| read_once(bytes));
+    assert!(took <= rig::SLOWEST, "{took:?} for {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
     if let Read::Reject { status, method, reply: Some(reply), .. } = &read {
         assert!(reply.len() <= 2 * bytes.len(), "an answer of {} bytes to {}", reply.len(), bytes.len());
         assert_ne!(*method, Some(rappel::sip::message::Method::Ack), "an ACK is never answered");
@@ -57,6 +43,22 @@ fn read_all(bytes: &[u8]) -> Read {
         for name in ["Via: ", "From: ", "To: ", "Call-ID: ", "CSeq: "] {
             assert!(text.lines().any(|line| line.starts_with(name)), "no {name} in {text:?}");
         }
+    }
+    read
+}
+
+/// Every way in which these bytes can be read.
+fn read_once(bytes: &[u8]) -> Read {
+    let read = wire::read(bytes, Framing::Datagram);
+    if let Read::Message(message) = &read {
+        hold(message);
+    }
+    wire::caller_of(bytes);
+    wire::read(bytes, Framing::Stream);
+    let mut framer = wire::Framer::default();
+    if framer.push(bytes).is_ok() {
+        // each frame takes bytes away: as many rounds as bytes are more than enough
+        (0..bytes.len()).map_while(|_| framer.next()).take_while(Result::is_ok).for_each(drop);
     }
     read
 }
