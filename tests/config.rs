@@ -9,6 +9,7 @@ use std::time::Duration;
 use rappel::config::model::*;
 use rappel::config::{BUILT_IN, Config, Mistake};
 use rappel::dialplan::route::{Kind, NumberFormat, route};
+use rappel::domain::callback::Retry;
 
 const TRUNK: &str = "[[trunk]]\nname = \"operateur\"\naddress = \"127.0.0.2:5080\"\nregister = false\nnumbers = [\"0199000000\"]\n";
 const PHONE: &str = "[[phone]]\nextension = \"11\"\npassword = \"tres-secret\"\n";

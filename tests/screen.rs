@@ -390,7 +390,7 @@ fn hanging_up_asks_the_switchboard_and_says_what_it_said() {
         let cookie = site.cookie().await;
         let mut commands = std::mem::replace(&mut site.commands, mpsc::channel(1).1);
         let switchboard = tokio::spawn(async move {
-            let answers = [Ok(()), Err(Refusal::NotFound), Err(Refusal::Conflict("Deux appels conviennent."))];
+            let answers = [Ok(None), Err(Refusal::NotFound), Err(Refusal::Conflict("Deux appels conviennent."))];
             for answer in answers {
                 let (command, reply) = commands.recv().await.unwrap();
                 assert_eq!(command, Command::HangUp(CallId(7)));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::dialplan::rules::{Allow, Codes, SHIPPED_ALLOW};
+use crate::domain::callback::Retry;
 
 use super::model::*;
 use super::reader::Table;

@@ -171,14 +171,7 @@ pub struct Attendant {
 pub struct Callbacks {
     /// Of opening time.
     pub promise: Duration,
-    pub retry: Vec<Retry>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    After(Duration),
-    /// The next start of a range of `[hours]`.
-    HalfDay,
+    pub retry: Vec<crate::domain::callback::Retry>,
 }
 
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::callback::Callback;
 use super::identity::Caller;
 use super::outcome::Outcome;
 use super::text::ScreenText;
@@ -41,4 +42,6 @@ pub enum Record {
     Ended { call: CallId, at: DateTime<Utc>, outcome: Outcome, during: Option<CallId>, short: bool },
     /// The line itself was down (row 27).
     Outage { from: DateTime<Utc>, to: DateTime<Utc>, what: String },
+    /// A callback as it stands from now on; an older version never replaces a newer one.
+    Callback(Box<Callback>),
 }

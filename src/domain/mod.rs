@@ -1,6 +1,7 @@
 //! The words of the line that every layer shares. Names no other layer, touches no socket, file or clock.
 
 pub mod call;
+pub mod callback;
 pub mod entropy;
 pub mod holidays;
 pub mod hours;

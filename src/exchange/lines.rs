@@ -45,6 +45,8 @@ pub struct LineSettings {
     pub format: NumberFormat,
     pub outside_prefix: String,
     pub identity: IdentitySettings,
+    /// Others can take its calls.
+    pub shared: bool,
     pub register: bool,
     /// Seconds asked for at registration.
     pub expires: u32,

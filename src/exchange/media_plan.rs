@@ -105,6 +105,11 @@ impl Sounds {
         Sounds { prompts, music, cache: HashMap::new() }
     }
 
+    /// Until the prompts are read: tones only, silence for the rest.
+    pub fn tones_only() -> Sounds {
+        Sounds::new(Prompts::default(), None)
+    }
+
     pub fn source(&mut self, sound: &Sound) -> Source {
         match sound {
             Sound::Silence => Source::Silence,

@@ -27,7 +27,7 @@ use crate::sip::endpoint::Endpoint;
 use crate::sip::guard::{Admit, Guard};
 use crate::sip::registrar::Registrar;
 use crate::switchboard::config::Router;
-use crate::switchboard::effect::{Effect, Refusal};
+use crate::switchboard::effect::{Answer, Effect};
 use crate::switchboard::input::{Command, Input, Seq, Ticket};
 use crate::switchboard::line::Line;
 
@@ -56,7 +56,7 @@ pub enum Output {
     Transmit(Transmit),
     Media(MediaCommand),
     Record(Seq, Record),
-    Reply(Ticket, Result<(), Refusal>),
+    Reply(Ticket, Answer),
     /// Nothing runs any more.
     Idle,
 }
@@ -104,7 +104,6 @@ pub struct Parts {
     pub registrar: Registrar,
     pub lines: Lines,
     pub line: Line,
-    pub sounds: Sounds,
     pub outside: Box<dyn Outside>,
     pub entropy: Box<dyn Entropy>,
     pub new_entropy: NewEntropy,
@@ -115,7 +114,7 @@ pub type NewEntropy = Box<dyn Fn() -> Box<dyn Entropy> + Send>;
 
 impl Exchange {
     pub fn new(now: Now, parts: Parts) -> Exchange {
-        let Parts { config, endpoint, guard, registrar, lines, line, sounds, outside, entropy, new_entropy } = parts;
+        let Parts { config, endpoint, guard, registrar, lines, line, outside, entropy, new_entropy } = parts;
         let mut exchange = Exchange {
             config,
             endpoint,
@@ -124,7 +123,7 @@ impl Exchange {
             lines,
             line,
             legs: Legs::default(),
-            sounds,
+            sounds: Sounds::tones_only(),
             outside,
             entropy,
             new_entropy,
@@ -186,8 +185,14 @@ impl Exchange {
         self.settle(now);
     }
 
+    /// The prompts and the music are read; calls did not wait for them.
+    pub fn set_sounds(&mut self, sounds: Sounds) {
+        self.sounds = sounds;
+    }
+
     /// SIGHUP with a good file: what can change while calls run does, from the next call on.
     pub fn reload(&mut self, now: Now, reload: Reload) {
+        self.line.set_hours(reload.hours.clone());
         self.config.hours = reload.hours;
         self.line.reload(reload.ring, reload.ring_time, reload.per_hour, reload.router);
         self.each_second(now);

@@ -4,6 +4,7 @@
 //! failure becomes a status and a French sentence; [`serve`] holds the connections.
 
 pub mod backoff;
+pub mod callbacks;
 pub mod calls;
 pub mod guard;
 pub mod line;
@@ -36,6 +37,13 @@ pub fn router(state: ScreenState) -> Router {
         .route("/api/calls", get(calls::list))
         .route("/api/calls/{id}", get(calls::one))
         .route("/api/calls/{id}/hangup", post(calls::hangup))
+        .route("/api/callbacks", get(callbacks::list).post(callbacks::create))
+        .route("/api/callbacks/{id}", get(callbacks::one).patch(callbacks::patch))
+        .route("/api/callbacks/{id}/close", post(callbacks::close))
+        .route("/api/callbacks/{id}/reopen", post(callbacks::reopen))
+        .route("/api/callbacks/{id}/claim", post(callbacks::claim))
+        .route("/api/callbacks/{id}/release", post(callbacks::release))
+        .route("/api/callbacks/{id}/postpone", post(callbacks::postpone))
         .fallback(refusal::not_found)
         .method_not_allowed_fallback(refusal::not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))

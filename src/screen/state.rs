@@ -12,14 +12,14 @@ use crate::domain::entropy::Entropy;
 use crate::domain::now::Now;
 use crate::domain::status::LineStatus;
 use crate::store::{Readers, StoreError, Writer, secret};
-use crate::switchboard::effect::Refusal;
+use crate::switchboard::effect::Answer;
 use crate::switchboard::input::Command;
 
 /// Passwords checked at a time: each takes a core for tens of milliseconds and 19 MiB.
 const HASHES: usize = 2;
 
 /// A command of the page and where its answer goes.
-pub type Asked = (Command, oneshot::Sender<Result<(), Refusal>>);
+pub type Asked = (Command, oneshot::Sender<Answer>);
 
 /// Who is the person at a request without session.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //!
 //! Threads: one for signalling and rules, one for RTP, one that writes, tokio's for the page. Nothing here decides anything.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::dialplan::rules::Rules;
+use crate::domain::call::Record;
+use crate::domain::callback::{Callback, CallbackId, Retry};
 use crate::domain::hours::Hours;
+use crate::domain::now::Now;
 use crate::domain::status::LineStatus;
 use crate::exchange::lines::{LineSettings, Lines};
 use crate::exchange::media_plan::Sounds;
@@ -22,9 +26,11 @@ use crate::sip::auth::PhoneAccount;
 use crate::sip::endpoint::{Config as EndpointConfig, Endpoint};
 use crate::sip::guard::{Guard, GuardConfig, PeerAddress};
 use crate::sip::registrar::{Registrar, RegistrarConfig};
+use crate::store::callbacks::Stranded;
 use crate::store::{self, StoreError};
-use crate::switchboard::config::{LineConfig, PhoneConfig, TrunkConfig};
-use crate::switchboard::input::Seq;
+use crate::switchboard::config::{CallbackRules, LineConfig, PhoneConfig, TrunkConfig};
+use crate::switchboard::effect::Effect;
+use crate::switchboard::input::{Input, Seq};
 use crate::switchboard::line::Line;
 
 use super::clock::{self, System};
@@ -56,6 +62,8 @@ pub struct Service {
     pub hours: Hours,
     pub rules: Rules,
     pub per_hour: usize,
+    pub promise: Duration,
+    pub retry: Vec<Retry>,
     pub ports: PortRange,
     pub hold_music: Option<PathBuf>,
     pub prompts: Option<PathBuf>,
@@ -96,11 +104,24 @@ pub enum RunError {
 /// Reads the configuration again; the error is what to tell the owner, in French.
 pub type Reloader = Box<dyn Fn() -> Result<Reload, String> + Send>;
 
+/// What the records hold for the line.
+struct Kept {
+    first_call: i64,
+    callbacks: Vec<Callback>,
+    next_callback: CallbackId,
+    stranded: Vec<Stranded>,
+}
+
 /// Runs until SIGTERM or SIGINT and the end of the drain.
 pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let now = clock::now();
     let opened = store::open(&service.state, now.wall)?;
-    let first_call = opened.greatest.0 + 1;
+    let kept = Kept {
+        first_call: opened.greatest.0 + 1,
+        callbacks: opened.callbacks.clone(),
+        next_callback: opened.next_callback,
+        stranded: opened.stranded.clone(),
+    };
     let readers = opened.readers();
     if opened.torn > 0 {
         tracing::warn!(lines = opened.torn, "lines of the journal were torn and could not be read");
@@ -127,12 +148,17 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
         agency: service.agency.clone(),
         sign_in: service.sign_in.clone(),
     };
+    let (folder, music, sounds_inbox) = (service.prompts.clone(), service.hold_music.clone(), inbox.clone());
+    // decoding 160 prompts takes longer than the whole rest of the start
+    std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
+        let _ = sounds_inbox.blocking_send(Inbox::Sounds(Box::new(sounds(folder, music))));
+    })?;
     let record_writer = writer.clone();
     let (ready, ready_end) = oneshot::channel();
     let signalling_rtp = rtp.clone();
     let signalling = std::thread::Builder::new().name("signalling".to_owned()).spawn(move || {
         let record = Box::new(move |seq: Seq, record| record_writer.record(seq.0, record).map_err(|(_, record)| record));
-        signalling_thread(service, first_call, inbox_end, signalling_rtp, record, status, ready)
+        signalling_thread(service, kept, inbox_end, signalling_rtp, record, status, ready)
     })?;
     let result = match ready_end.blocking_recv() {
         Ok(Ok(())) => web_thread(web, inbox, &signalling, &reload),
@@ -161,7 +187,7 @@ type Recorder = Box<dyn Fn(Seq, crate::domain::call::Record) -> Result<(), crate
 
 fn signalling_thread(
     service: Service,
-    first_call: i64,
+    kept: Kept,
     inbox: mpsc::Receiver<Inbox>,
     rtp: Arc<RtpIo>,
     record: Recorder,
@@ -185,7 +211,7 @@ fn signalling_thread(
                 return;
             }
         };
-        let exchange = build(service, first_call, rtp.clone());
+        let (exchange, unwritten) = build(service, kept, rtp.clone());
         let _ = ready.send(Ok(()));
         Signalling {
             exchange,
@@ -198,14 +224,14 @@ fn signalling_thread(
             tickets: Tickets::default(),
             idle: false,
             relay_backlog: Default::default(),
-            unwritten: Default::default(),
+            unwritten,
         }
         .run()
         .await;
     });
 }
 
-fn build(service: Service, first_call: i64, rtp: Arc<RtpIo>) -> Exchange {
+fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(Seq, Record)>) {
     let now = clock::now();
     let first = |wanted: Transport| service.listen.iter().find(|(t, _)| *t == wanted).map(|(_, a)| *a);
     let outside = Surroundings { rtp, udp: first(Transport::Udp), tcp: first(Transport::Tcp), advertise: service.advertise };
@@ -222,7 +248,7 @@ fn build(service: Service, first_call: i64, rtp: Arc<RtpIo>) -> Exchange {
     );
     let accounts = service.phones.iter().map(|p| PhoneAccount { extension: p.extension.clone(), password: p.password.clone() }).collect();
     let registrar = Registrar::new(RegistrarConfig::new(service.realm, accounts), &mut System::default());
-    let line = Line::new(
+    let mut line = Line::new(
         LineConfig {
             phones: service
                 .phones
@@ -231,14 +257,21 @@ fn build(service: Service, first_call: i64, rtp: Arc<RtpIo>) -> Exchange {
                 .collect(),
             ring: service.ring,
             ring_time: service.ring_time,
-            trunks: service.trunks.iter().map(|(t, channels)| TrunkConfig { name: t.name.clone(), channels: *channels }).collect(),
+            trunks: service
+                .trunks
+                .iter()
+                .map(|(t, channels)| TrunkConfig { name: t.name.clone(), channels: *channels, shared: t.shared })
+                .collect(),
             per_hour: service.per_hour,
             silence: Duration::from_secs(u64::from(service.silence_seconds)),
             router: Box::new(service.rules),
+            callbacks: CallbackRules { hours: service.hours.clone(), promise: service.promise, retry: service.retry },
         },
-        first_call,
+        kept.first_call,
         1,
     );
+    line.load(kept.callbacks, kept.next_callback);
+    let unwritten = stranded(now, &mut line, kept.stranded);
     let mut lines = Lines::default();
     for (settings, _) in service.trunks {
         lines.add(settings);
@@ -250,12 +283,24 @@ fn build(service: Service, first_call: i64, rtp: Arc<RtpIo>) -> Exchange {
         registrar,
         lines,
         line,
-        sounds: sounds(service.prompts, service.hold_music),
         outside: Box::new(outside),
         entropy: Box::new(System::default()),
         new_entropy: Box::new(|| Box::new(System::default())),
     };
-    Exchange::new(now, parts)
+    (Exchange::new(now, parts), unwritten)
+}
+
+/// Calls that the last process left without end open their callbacks; what is to be written of it.
+fn stranded(now: Now, line: &mut Line, calls: Vec<Stranded>) -> VecDeque<(Seq, Record)> {
+    let mut out = Vec::new();
+    for Stranded { call, at, party, name } in calls {
+        line.handle(now, Input::Interrupted { call, at, caller: party, name }, &mut out);
+    }
+    let record = |effect| match effect {
+        Effect::Record(seq, record) => Some((seq, record)),
+        _ => None,
+    };
+    out.into_iter().filter_map(record).collect()
 }
 
 /// The built-in prompts, the agency's own over them. A file that cannot be read is said and the built-in one serves.

@@ -9,10 +9,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::domain::call::{LegId, Record};
 use crate::domain::now::Instant;
 use crate::domain::status::LineStatus;
+use crate::exchange::media_plan::Sounds;
 use crate::exchange::{Exchange, Output, Outside, Reload};
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Flow, Transport};
-use crate::switchboard::effect::Refusal;
+use crate::switchboard::effect::{Answer, Refusal};
 use crate::switchboard::input::{Command, Seq, Ticket};
 
 use super::clock;
@@ -38,8 +39,9 @@ const MAX_TICKETS: usize = 1024;
 pub enum Inbox {
     Media(Report),
     Recorded(Seq),
-    Command(Command, oneshot::Sender<Result<(), Refusal>>),
+    Command(Command, oneshot::Sender<Answer>),
     Located(usize, Vec<SocketAddr>),
+    Sounds(Box<Sounds>),
     Reload(Box<Reload>),
     Drain,
     Stop,
@@ -67,7 +69,7 @@ pub struct Signalling {
 #[derive(Default)]
 pub struct Tickets {
     next: u64,
-    waiting: std::collections::HashMap<Ticket, oneshot::Sender<Result<(), Refusal>>>,
+    waiting: std::collections::HashMap<Ticket, oneshot::Sender<Answer>>,
 }
 
 impl Signalling {
@@ -143,6 +145,7 @@ impl Signalling {
                 self.exchange.handle_command(now, ticket, command);
             }
             Inbox::Located(trunk, addresses) => self.exchange.handle_located(now, trunk, addresses),
+            Inbox::Sounds(sounds) => self.exchange.set_sounds(*sounds),
             Inbox::Reload(reload) => self.exchange.reload(now, *reload),
             Inbox::Drain => self.exchange.drain(now),
             Inbox::Stop => self.exchange.stop(now),

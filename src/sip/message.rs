@@ -4,6 +4,7 @@
 
 use rsip::headers::{Header, Headers, UntypedHeader};
 
+pub use super::reason::reason_phrase;
 use super::uri;
 
 /// RFC 3261 7.1 and the extensions we know. An unknown one is answered 501 or 405 from `wire` and never becomes a `Message` of ours.
@@ -326,61 +327,6 @@ pub(super) fn parse_via(value: &str) -> Option<Via> {
         }
     }
     Some(via)
-}
-
-/// RFC 3261 21 and the extensions in use.
-pub fn reason_phrase(status: u16) -> &'static str {
-    match status {
-        100 => "Trying",
-        180 => "Ringing",
-        181 => "Call Is Being Forwarded",
-        182 => "Queued",
-        183 => "Session Progress",
-        200 => "OK",
-        202 => "Accepted",
-        302 => "Moved Temporarily",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        406 => "Not Acceptable",
-        407 => "Proxy Authentication Required",
-        408 => "Request Timeout",
-        413 => "Request Entity Too Large",
-        415 => "Unsupported Media Type",
-        416 => "Unsupported URI Scheme",
-        420 => "Bad Extension",
-        422 => "Session Interval Too Small",
-        423 => "Interval Too Brief",
-        480 => "Temporarily Unavailable",
-        481 => "Call/Transaction Does Not Exist",
-        482 => "Loop Detected",
-        483 => "Too Many Hops",
-        484 => "Address Incomplete",
-        486 => "Busy Here",
-        487 => "Request Terminated",
-        488 => "Not Acceptable Here",
-        489 => "Bad Event",
-        491 => "Request Pending",
-        500 => "Server Internal Error",
-        501 => "Not Implemented",
-        503 => "Service Unavailable",
-        504 => "Server Time-out",
-        505 => "Version Not Supported",
-        513 => "Message Too Large",
-        600 => "Busy Everywhere",
-        603 => "Decline",
-        604 => "Does Not Exist Anywhere",
-        606 => "Not Acceptable",
-        _ => match status / 100 {
-            1 => "Progress",
-            2 => "OK",
-            3 => "Redirected",
-            4 => "Request Failure",
-            _ => "Failure",
-        },
-    }
 }
 
 #[cfg(test)]

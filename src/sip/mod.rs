@@ -12,6 +12,7 @@ pub mod guard;
 pub mod identity;
 pub mod locate;
 pub mod message;
+mod reason;
 pub mod registrar;
 pub mod sdp;
 mod server_tx;

@@ -363,6 +363,8 @@ mod tests {
     fn broken_responses_are_dropped() {
         let good = GOOD.replace("INVITE sip:0361910001@192.0.2.1 SIP/2.0", "SIP/2.0 200 OK");
         assert!(matches!(read(good.as_bytes(), Framing::Datagram), Read::Message(_)));
+        // an empty element before the Via that is ours
+        assert!(matches!(read(good.replacen("Via: ", "Via: , ", 1).as_bytes(), Framing::Datagram), Read::Drop(_)));
         for (from, to) in
             [("200", "4294967301"), ("200", "99"), ("CSeq: 7", "CSeq: 9292394834772304023312"), ("SIP/2.0 200", "sip/2.0 200")]
         {

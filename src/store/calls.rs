@@ -99,9 +99,9 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-const COLUMNS: &str =
-    "id, at, direction, party, raw, name, extension, answered_at, answered_by, ended_at, outcome, reason, during, short, NULL, NULL";
-const OUTAGE_COLUMNS: &str = "-id AS id, from_at AS at, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL, 'outage', NULL, NULL, 0, to_at, what";
+const COLUMNS: &str = "id, at, direction, party, raw, name, extension, answered_at, answered_by, ended_at, outcome, reason, during, short, NULL, NULL, callback";
+const OUTAGE_COLUMNS: &str =
+    "-id AS id, from_at AS at, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL, 'outage', NULL, NULL, 0, to_at, what, NULL";
 
 /// One page of the list.
 pub fn calls(conn: &Connection, filter: &Filter) -> Result<Page, StoreError> {
@@ -177,7 +177,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         short: row.get(13)?,
         rang_seconds: answered.or(ended).map(|t| seconds(millis, t)),
         talk_seconds: answered.zip(ended).map(|(a, e)| seconds(a, e)),
-        callback: None,
+        callback: row.get(16)?,
         extension: row.get(6)?,
         from: to.map(|_| moment(millis)),
         to: to.map(moment),
@@ -187,7 +187,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
 }
 
 /// The party as it was recorded. A number that is none any more comes back as unreadable, never as an error.
-fn party(kind: &str, raw: String) -> Caller {
+pub(super) fn party(kind: &str, raw: String) -> Caller {
     match kind {
         "known" => serde_json::from_value(serde_json::Value::String(raw.clone()))
             .map_or_else(|_| Caller::Unreadable(ScreenText::clean(&raw)), Caller::Known),

@@ -3,6 +3,7 @@
 //! [`open()`] takes the state folder, replays what a dead process left and starts the [`writer`]; [`calls`] and
 //! [`people`] read through the connections of [`readers`].
 
+pub mod callbacks;
 pub mod calls;
 mod committer;
 pub mod error;

@@ -9,11 +9,13 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use rustix::fs::{FlockOperation, flock};
 
+use super::callbacks::{self, LAST_CALLBACK, Stranded};
 use super::error::StoreError;
 use super::journal::Journal;
 use super::readers::Readers;
 use super::record::{self, ALIVE, LAST_CALL};
 use crate::domain::call::{CallId, Record};
+use crate::domain::callback::{Callback, CallbackId};
 
 /// The database's name in the state folder.
 pub const FILE: &str = "rappel.db";
@@ -41,6 +43,10 @@ pub struct Opened {
     pub greatest: CallId,
     /// Calls that ran when the last process died: now `interrupted` (row 22).
     pub interrupted: Vec<CallId>,
+    /// The ledger: open entries and the last closed ones, the next id, and calls that no entry is about yet.
+    pub callbacks: Vec<Callback>,
+    pub next_callback: CallbackId,
+    pub stranded: Vec<Stranded>,
     /// The time without a process, when it is worth a row (row 27).
     pub outage: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Records that came out of the journal, and lines of it that were none.
@@ -74,6 +80,8 @@ pub fn open(dir: &Path, now: DateTime<Utc>) -> Result<Opened, StoreError> {
     }
     tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![ALIVE, now.timestamp_millis()])?;
     let greatest = CallId(meta(&tx, LAST_CALL)?.unwrap_or_default());
+    let (callbacks, stranded) = (callbacks::load(&tx)?, callbacks::stranded(&tx)?);
+    let next_callback = CallbackId(meta(&tx, LAST_CALLBACK)?.unwrap_or_default() + 1);
     tx.commit()?;
     journal.clear().map_err(unreadable)?;
     Ok(Opened {
@@ -82,6 +90,9 @@ pub fn open(dir: &Path, now: DateTime<Utc>) -> Result<Opened, StoreError> {
         lock,
         dir: dir.to_owned(),
         greatest,
+        callbacks,
+        next_callback,
+        stranded,
         interrupted,
         outage,
         replayed: replay.records.len(),

@@ -16,6 +16,7 @@ pub fn latest(record: &Record) -> DateTime<Utc> {
     match record {
         Record::Opened { at, .. } | Record::Answered { at, .. } | Record::Ended { at, .. } => *at,
         Record::Outage { to, .. } => *to,
+        Record::Callback(callback) => callback.last_at.max(callback.closed_at.unwrap_or(callback.last_at)),
     }
 }
 
@@ -61,6 +62,7 @@ pub fn apply(conn: &Connection, record: &Record) -> rusqlite::Result<()> {
             .execute(params![call.0, at.timestamp_millis(), word, reason, during.map(|c| c.0), short])
             .map(|_| ())
         }
+        Record::Callback(callback) => super::callbacks::apply(conn, callback),
         Record::Outage { from, to, what } => conn
             .prepare_cached(
                 "INSERT INTO outages (from_at, to_at, what) VALUES (?1, ?2, ?3)

@@ -29,6 +29,10 @@ pub(super) struct Call {
     /// Since when it is in its present state, for the page.
     pub(super) since: Now,
     pub(super) emergency: bool,
+    /// By which trunk it arrived.
+    pub(super) trunk: Option<usize>,
+    /// When both sides were up for the first time.
+    pub(super) connected: Option<Now>,
     /// It has a row: all but those that only hear a prompt from us.
     pub(super) recorded: bool,
     pub(super) state: State,

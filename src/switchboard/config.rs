@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::dialplan::route::{self, Kind, OutboundPermit};
 use crate::dialplan::rules::{Code, Rules};
 use crate::domain::call::Extension;
+use crate::domain::callback::Retry;
+use crate::domain::hours::Hours;
 use crate::domain::identity::Caller;
 use crate::domain::number::E164;
 use crate::domain::text::ScreenText;
@@ -28,6 +30,17 @@ pub struct LineConfig {
     /// Outside calls a phone may start in any hour (`dialling.per_hour`); emergency calls aside.
     pub per_hour: usize,
     pub router: Box<dyn Router>,
+    pub callbacks: CallbackRules,
+}
+
+/// When callbacks are due (`[callbacks]`, `[hours]`).
+#[derive(Clone, Debug)]
+pub struct CallbackRules {
+    pub hours: Hours,
+    /// Of opening time, since the call arrived.
+    pub promise: Duration,
+    /// After each try in turn; past the last one a person decides.
+    pub retry: Vec<Retry>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +57,8 @@ pub struct TrunkConfig {
     pub name: String,
     /// Calls at once, both directions together.
     pub channels: usize,
+    /// Others can take its calls.
+    pub shared: bool,
 }
 
 /// What dialled digits mean (RULES 7), asked of the dial plan.

@@ -2,24 +2,19 @@
 
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{Extension, LegId, Record};
+use crate::domain::callback::Callback;
 
 use super::input::{Seq, Ticket};
+
+/// How a command of the page went.
+pub type Answer = Result<Option<Box<Callback>>, Refusal>;
 
 #[derive(Debug, PartialEq)]
 pub enum Effect {
     /// Ring a phone on a new leg. `number` and `name` are for its display.
-    RingPhone {
-        leg: LegId,
-        extension: Extension,
-        number: String,
-        name: String,
-    },
+    RingPhone { leg: LegId, extension: Extension, number: String, name: String },
     /// Call out through that trunk on a new leg; only our own number is presented.
-    CallOut {
-        leg: LegId,
-        trunk: usize,
-        permit: OutboundPermit,
-    },
+    CallOut { leg: LegId, trunk: usize, permit: OutboundPermit },
     /// Tell a caller (trunk or phone) that the other side rings (180).
     Ringing(LegId),
     /// Give a caller sound before the answer (183 with SDP): what follows in `Join` or `Play` is heard.
@@ -27,15 +22,9 @@ pub enum Effect {
     /// Answer a caller (200).
     Answer(LegId),
     /// Refuse a caller.
-    Refuse {
-        leg: LegId,
-        why: Refuse,
-    },
+    Refuse { leg: LegId, why: Refuse },
     /// Stop ringing a called leg. `elsewhere`: another phone took it.
-    Cancel {
-        leg: LegId,
-        elsewhere: bool,
-    },
+    Cancel { leg: LegId, elsewhere: bool },
     /// End an answered leg.
     HangUp(LegId),
     /// Both hear each other. Replaces whatever either heard.
@@ -45,18 +34,13 @@ pub enum Effect {
     /// Mixed into what the leg hears, without taking its place; `None` stops it.
     Overlay(LegId, Option<Sound>),
     /// Accept (202) and carry out, or refuse, a transfer that `Input::Transfers` asked for.
-    Transfer {
-        leg: LegId,
-        accepted: bool,
-    },
+    Transfer { leg: LegId, accepted: bool },
     /// How an accepted transfer ended, for the phone that asked and is still there.
-    TransferResult {
-        leg: LegId,
-        status: u16,
-    },
+    TransferResult { leg: LegId, status: u16 },
     /// Write; `Input::Recorded(seq)` comes back.
     Record(Seq, Record),
-    Reply(Ticket, Result<(), Refusal>),
+    /// The answer to a command of the page, with the callback that it was about.
+    Reply(Ticket, Answer),
     /// Nothing runs any more after a `Drain` or `Stop`.
     Idle,
 }

@@ -35,6 +35,7 @@ impl Line {
         }
         let short = gave_up && rang < SHORT;
         self.record(Record::Ended { call: call.id, at: now.wall, outcome: end.outcome, during: end.during, short }, out);
+        self.ledger_of(now, &call, end.outcome, out);
     }
 
     pub(super) fn call_time_is_over(&mut self, now: Now, id: CallId, out: &mut Vec<Effect>) {
@@ -82,8 +83,9 @@ impl Line {
                     (State::Talking(_) | State::Transferring(_), _) => End::new(Outcome::Answered(None), Refuse::Cancelled),
                 };
                 self.finish(now, call, end, out);
-                out.push(Effect::Reply(ticket, Ok(())));
+                out.push(Effect::Reply(ticket, Ok(None)));
             }
+            Command::Callback { person, what } => self.callback_command(now, ticket, &person, what, out),
         }
     }
 

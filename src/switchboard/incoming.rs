@@ -13,6 +13,7 @@ use super::config::Route;
 use super::desk::DeskState;
 use super::effect::{Effect, Refuse};
 use super::input::Refusal;
+use super::ledger::Missed;
 use super::legs::Who;
 use super::line::{Line, MAX_CALLS, Phase, REPLY_SECONDS};
 use super::ringing::{Attempt, Hunt, Spent, Targets};
@@ -62,6 +63,8 @@ impl Line {
             arrived: now,
             since: now,
             emergency: false,
+            trunk: Some(trunk),
+            connected: None,
             recorded: true,
             state,
         };
@@ -94,9 +97,11 @@ impl Line {
 
     /// The exchange refused it already: its row is all that is left (rows 20, 21).
     pub(super) fn turned_away(&mut self, now: Now, who: (Caller, ScreenText), reason: Reason, out: &mut Vec<Effect>) {
+        let (party, name) = who.clone();
         let (call, _) = self.opened(now, Direction::Incoming, who, None, out);
         let outcome = Outcome::Missed(reason);
         self.record(Record::Ended { call, at: now.wall, outcome, during: None, short: false }, out);
+        self.missed(now, now.wall, call, (party, name), Missed::unanswered(), out);
     }
 
     /// Rings every phone that may ring for this caller; with none, waits or ends.
@@ -182,7 +187,7 @@ impl Line {
             Some(from) => {
                 (Caller::Extension(from.0.clone()).display(), self.legs.desk(from).map(|d| d.phone.owner.clone()).unwrap_or_default())
             }
-            None => (call.party.display(), call.name.as_str().to_owned()),
+            None => (call.party.display(), self.shown_name(call)),
         };
         out.push(Effect::RingPhone { leg, extension, number, name });
         leg
@@ -223,6 +228,7 @@ impl Line {
         self.timers.cancel(Owner::Call(call.id));
         self.record(Record::Answered { call: call.id, at: now.wall, by }, out);
         call.since = now;
+        call.connected.get_or_insert(now);
         call.state = State::Talking(talk);
         self.put(call);
     }

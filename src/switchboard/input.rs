@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::call::{CallId, Extension, LegId};
+use crate::domain::callback::{CallResult, CallbackId, Fields};
 use crate::domain::identity::Caller;
 use crate::domain::text::ScreenText;
 
@@ -58,6 +61,8 @@ pub enum Input {
     Open(bool),
     /// A command of the page.
     Page { ticket: Ticket, command: Command },
+    /// A call of the process before this one, whose end nobody saw (row 22).
+    Interrupted { call: CallId, at: DateTime<Utc>, caller: Caller, name: ScreenText },
     /// SIGTERM: new calls are refused, the running ones go on.
     Drain,
     /// The drain is over: everything ends.
@@ -101,6 +106,24 @@ pub enum Gone {
 }
 
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "one at a time, handed on at once")]
 pub enum Command {
     HangUp(CallId),
+    /// A person changes the ledger.
+    Callback {
+        person: String,
+        what: CallbackCommand,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallbackCommand {
+    /// Merged with the open one of the same number, if there is one.
+    Create(Fields),
+    Patch(CallbackId, Fields),
+    Close(CallbackId, CallResult),
+    Reopen(CallbackId),
+    Claim(CallbackId),
+    Release(CallbackId),
+    Postpone(CallbackId, DateTime<Utc>),
 }

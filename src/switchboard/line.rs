@@ -18,6 +18,7 @@ use super::config::{LineConfig, Router};
 use super::desk::Desk;
 use super::effect::{Effect, Refuse};
 use super::input::{Input, Refusal, Seq};
+use super::ledger::Ledger;
 use super::legs::Legs;
 use super::timers::{Owner, Timers};
 
@@ -54,6 +55,7 @@ pub struct Line {
     /// Within the hour after an emergency call: every phone rings, whatever it wishes.
     pub(super) emergency: bool,
     pub(super) dirty: bool,
+    pub(super) ledger: Ledger,
 }
 
 impl Line {
@@ -77,6 +79,7 @@ impl Line {
             started: HashMap::new(),
             emergency: false,
             dirty: true,
+            ledger: Ledger::default(),
         }
     }
 
@@ -115,6 +118,7 @@ impl Line {
             }
             Input::UnknownSource { address } => self.dirty |= self.alerts.unknown_source(now, address),
             Input::Page { ticket, command } => self.command(now, ticket, command, out),
+            Input::Interrupted { call, at, caller, name } => self.interrupted(now, call, at, (caller, name), out),
             Input::Drain => self.drain(),
             Input::Stop => self.stop(now, out),
         }
@@ -202,6 +206,7 @@ impl Line {
     }
 
     pub(super) fn recorded(&mut self, seq: Seq, out: &mut Vec<Effect>) {
+        self.ledger.recorded(seq, out);
         let Some(call) = self.awaited.remove(&seq).and_then(|id| self.calls.get_mut(&id)) else { return };
         match &mut call.state {
             State::Hunting(hunt) => {

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod call;
+mod callbacks;
 mod called;
 pub mod config;
 mod desk;
@@ -11,6 +12,7 @@ pub mod effect;
 mod ending;
 mod incoming;
 pub mod input;
+mod ledger;
 mod legs;
 pub mod line;
 pub mod outbound;

@@ -70,8 +70,20 @@ impl Line {
         let state = State::Hunting(Hunt::new(leg, Targets::One(extension.clone()), seq));
         let emergency = matches!(route, Route::Emergency(_));
         let (extension, arrived) = (Some(extension), now);
-        let call =
-            Call { id, direction, party, name: ScreenText::default(), extension, arrived, since: now, emergency, recorded: true, state };
+        let call = Call {
+            id,
+            direction,
+            party,
+            name: ScreenText::default(),
+            extension,
+            arrived,
+            since: now,
+            emergency,
+            trunk: None,
+            connected: None,
+            recorded: true,
+            state,
+        };
         match (refused, route) {
             (Some(end), _) => self.finish(now, call, end, out),
             (None, Route::Extension(target)) => self.ring_colleague(now, call, leg, target, seq, out),

@@ -50,6 +50,8 @@ impl Line {
             arrived: now,
             since: now,
             emergency: false,
+            trunk: None,
+            connected: None,
             recorded: false,
             state: State::Speaking(Speaking { caller: leg, why: Refuse::Unavailable, outcome: Out::Cancelled }),
         });

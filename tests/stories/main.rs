@@ -4,6 +4,7 @@
 
 mod house;
 mod incoming;
+mod ledger;
 mod outgoing;
 mod random;
 mod talking;

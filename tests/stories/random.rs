@@ -94,6 +94,7 @@ impl Model {
                 assert!(self.calls.remove(call).is_some(), "{call:?} ended without running");
                 self.ended.insert(*call);
             }
+            Record::Callback(_) => {}
             Record::Outage { from, to, .. } => assert!(from < to),
         }
     }

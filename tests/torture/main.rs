@@ -2,24 +2,19 @@
 //!
 //! Our own files stand in `corpus/`. The messages of RFC 4475, RFC 5118 and of the NIST suite are other people's: they are read in place from
 //! `../shared/torture/third-party` (or the folder that `TORTURE` names) and never stand in this project; without them their tests say so.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "the bound of 50 ms is on real time; a panic is how a test fails")]
 
-#![allow(clippy::disallowed_methods, reason = "how long a message takes is real time")]
-
+mod endpoint;
 mod mutation;
 mod own;
 mod published;
+mod rig;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use rappel::sip::message::Message;
 use rappel::sip::sdp;
-use rappel::sip::wire::{self, Framer, Framing, Read};
-
-/// No message may hold the line up longer (the worst case of a debug build on a busy machine).
-const SLOW: Duration = Duration::from_millis(50);
-
-const ATTEMPTS: usize = 3;
+use rappel::sip::wire::{self, Framing, Read};
 
 /// One word for what the reader made of a message: the method, `response 200`, `400`, `drop` or `keepalive`.
 fn outcome(bytes: &[u8]) -> String {
@@ -34,31 +29,10 @@ fn outcome(bytes: &[u8]) -> String {
     }
 }
 
-/// Everything that the line does with bytes of a peer.
-fn read_each_way(bytes: &[u8]) -> Read {
-    wire::caller_of(bytes);
-    wire::read(bytes, Framing::Stream);
-    let mut framer = Framer::default();
-    if framer.push(bytes).is_ok() {
-        // each frame takes bytes away: as many rounds as bytes are more than enough
-        (0..bytes.len()).map_while(|_| framer.next()).take_while(Result::is_ok).for_each(drop);
-    }
-    wire::read(bytes, Framing::Datagram)
-}
-
-/// Reads a datagram and holds the result to what is true of every message.
+/// Reads a datagram as the line does and holds the result to what is true of every message.
 fn read_all(bytes: &[u8]) -> Read {
-    // a slow message is slow each time; a machine with other work to do is not
-    let took = (0..ATTEMPTS).map(|_| {
-        let begin = Instant::now();
-        read_each_way(bytes);
-        begin.elapsed()
-    });
-    assert!(took.into_iter().any(|took| took < SLOW), "slow: {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
-    let read = wire::read(bytes, Framing::Datagram);
-    if let Read::Message(message) = &read {
-        hold(message);
-    }
+    let (read, took) = rig::timed(|| read_once(bytes));
+    assert!(took <= rig::SLOWEST, "{took:?} for {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
     if let Read::Reject { status, method, reply: Some(reply), .. } = &read {
         assert!(reply.len() <= 2 * bytes.len(), "an answer of {} bytes to {}", reply.len(), bytes.len());
         assert_ne!(*method, Some(rappel::sip::message::Method::Ack), "an ACK is never answered");
@@ -73,9 +47,25 @@ fn read_all(bytes: &[u8]) -> Read {
     read
 }
 
+/// Every way in which these bytes can be read.
+fn read_once(bytes: &[u8]) -> Read {
+    let read = wire::read(bytes, Framing::Datagram);
+    if let Read::Message(message) = &read {
+        hold(message);
+    }
+    wire::caller_of(bytes);
+    wire::read(bytes, Framing::Stream);
+    let mut framer = wire::Framer::default();
+    if framer.push(bytes).is_ok() {
+        // each frame takes bytes away: as many rounds as bytes are more than enough
+        (0..bytes.len()).map_while(|_| framer.next()).take_while(Result::is_ok).for_each(drop);
+    }
+    read
+}
+
 /// An accepted message has what the endpoint counts on, and its wire form is read again as the same message.
 fn hold(message: &Message) {
-    assert!(!message.via().sent_by.is_empty() && !message.call_id().is_empty(), "{message:?}");
+    assert!(!message.via().sent_by.is_empty() && !message.call_id().is_empty());
     for (name, value) in message.lines() {
         assert!(!name.is_empty() && !value.chars().any(|c| c.is_ascii_control() && c != '\t'), "{name}: {value:?}");
     }

@@ -13,7 +13,7 @@ const LONG: usize = 200_000;
 const PIECES: [&[u8]; 16] =
     [b"\r\n", b"\r\n ", b"\n", b"\0", b"\"", b"<", b">", b";", b",", b":", b"%00", b"\xff\xfe", b"4294967296", b"-1", b"SIP/2.0", b"\\"];
 
-fn damage(random: &mut Seeded, bytes: &mut Vec<u8>) {
+pub fn damage(random: &mut Seeded, bytes: &mut Vec<u8>) {
     let mut below = |limit: usize| (random.u64() % limit.max(1) as u64) as usize;
     for _ in 0..1 + below(4) {
         let at = below(bytes.len() + 1);
@@ -33,14 +33,24 @@ fn damage(random: &mut Seeded, bytes: &mut Vec<u8>) {
     }
 }
 
-#[test]
-fn damaged_messages_are_read_without_harm() {
+/// The messages that are damaged: our own, and other people's where they are.
+pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = files(&corpus());
     for set in ["rfc4475", "rfc5118", "nist-jsip/messages"] {
         seeds.extend(third_party(set).map(|folder| files(&folder)).unwrap_or_default());
     }
     seeds.retain(|(_, bytes)| bytes.len() < 9000);
-    let count = if std::env::var_os("RAPPEL_LONG").is_some() { LONG } else { SAMPLE };
+    seeds
+}
+
+/// How many damaged copies are made.
+pub fn count() -> usize {
+    if std::env::var_os("RAPPEL_LONG").is_some() { LONG } else { SAMPLE }
+}
+
+#[test]
+fn damaged_messages_are_read_without_harm() {
+    let (seeds, count) = (seeds(), count());
     let mut random = Seeded(4475);
     let mut classes: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..count {

@@ -328,7 +328,7 @@ fn an_invite_of_a_phone_is_judged_by_its_from() {
     let Verdict::Challenge(lines) = bench.registrar.authenticate(bench.now, flow(PHONE), &invite, Method::Invite) else {
         panic!("no challenge")
     };
-    let challenge = Challenge::parse(&lines[1]).unwrap();
+    let challenge = Challenge::parse(&lines[0]).unwrap();
     invite.push("Authorization", digest::authorization(&challenge, "11", "secret11", "INVITE", "sip:00639980001@192.0.2.1", "c", 1));
     assert_eq!(bench.registrar.authenticate(bench.now, flow(PHONE), &invite, Method::Invite), Verdict::Ok(extension("11")));
     assert!(matches!(bench.registrar.authenticate(bench.now, flow(PHONE), &invite, Method::Invite), Verdict::Challenge(_)));

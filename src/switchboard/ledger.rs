@@ -1,0 +1,299 @@
+//! The ledger of promises (RULES 6): what ends of calls open, merge, postpone and close. Knows no person's command; those stand in `callbacks`.
+//!
+//! At most one entry is open for a number; a withheld one has its own each time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::call::{CallId, Direction, Extension, Record};
+use crate::domain::callback::{Callback, CallbackId, CallbackState, Mark, Retry, Source};
+use crate::domain::hours::Hours;
+use crate::domain::identity::Caller;
+use crate::domain::now::Now;
+use crate::domain::outcome::{Out, Outcome, Reason, Why};
+use crate::domain::text::ScreenText;
+
+use super::call::{Call, State};
+use super::effect::Effect;
+use super::input::{Progress, Seq, Ticket};
+use super::line::Line;
+
+/// Closed entries that stay at hand to be reopened.
+pub const MAX_CLOSED: usize = 1_000;
+/// An answered outgoing call of this length closes the callback; one shorter than the second may have been a voicemail.
+const REACHED: Duration = Duration::from_secs(15);
+const SURELY_REACHED: Duration = Duration::from_secs(60);
+/// A busy number is tried again after this time.
+pub(super) const BUSY_AGAIN: Duration = Duration::from_secs(600);
+/// Prefixes of automated calls (Arcep, decision 2022-1583).
+const AUTOMATED: [&str; 12] = ["0162", "0163", "0270", "0271", "0377", "0378", "0424", "0425", "0568", "0569", "0948", "0949"];
+
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) entries: BTreeMap<CallbackId, Callback>,
+    pub(super) next: i64,
+    /// Answers of the page that wait for their record.
+    pub(super) waiting: HashMap<Seq, (Ticket, Callback)>,
+}
+
+/// How a caller was lost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Missed {
+    source: Source,
+    /// It counts among the unanswered calls of that number.
+    counted: bool,
+    left_on_hold: bool,
+    shared: bool,
+}
+
+impl Missed {
+    pub(super) fn unanswered() -> Missed {
+        Missed { source: Source::Missed, counted: true, left_on_hold: false, shared: false }
+    }
+}
+
+impl Ledger {
+    /// The open entry of that number.
+    pub(super) fn open_of(&self, party: &Caller) -> Option<&Callback> {
+        if *party == Caller::Withheld {
+            return None;
+        }
+        self.entries.values().find(|c| c.is_open() && c.party == *party)
+    }
+
+    pub(super) fn new_entry(&mut self, at: DateTime<Utc>, party: Caller, source: Source) -> Callback {
+        self.next = self.next.max(1);
+        let id = CallbackId(self.next);
+        self.next += 1;
+        Callback {
+            id,
+            version: 0,
+            marks: if matches!(party, Caller::Unreadable(_)) { vec![Mark::ToCheck] } else { Vec::new() },
+            party,
+            name: ScreenText::default(),
+            source,
+            subject: String::new(),
+            owner: String::new(),
+            claimed_by: None,
+            place: String::new(),
+            note: String::new(),
+            guide: String::new(),
+            due: None,
+            planned: false,
+            left_on_hold: false,
+            state: CallbackState::Open,
+            attempts: 0,
+            missed_count: 0,
+            first_at: at,
+            last_at: at,
+            call: None,
+            closed_at: None,
+            closed_by: None,
+            by_fact: false,
+            to_confirm: false,
+            folded: false,
+        }
+    }
+
+    /// A record is safe: whoever waited for it is answered.
+    pub(super) fn recorded(&mut self, seq: Seq, out: &mut Vec<Effect>) {
+        if let Some((ticket, callback)) = self.waiting.remove(&seq) {
+            out.push(Effect::Reply(ticket, Ok(Some(Box::new(callback)))));
+        }
+    }
+
+    fn forget(&mut self) {
+        while self.entries.values().filter(|c| !c.is_open()).count() > MAX_CLOSED {
+            let oldest = self.entries.values().filter(|c| !c.is_open()).min_by_key(|c| c.closed_at).map(|c| c.id);
+            let Some(id) = oldest else { return };
+            self.entries.remove(&id);
+        }
+    }
+}
+
+impl Line {
+    /// What the records hold, before the first input. `next` is greater than any id ever used.
+    pub fn load(&mut self, callbacks: Vec<Callback>, next: CallbackId) {
+        self.ledger.entries = callbacks.into_iter().map(|c| (c.id, c)).collect();
+        self.ledger.next = next.0;
+    }
+
+    /// Due times follow new opening hours from now on.
+    pub fn set_hours(&mut self, hours: Hours) {
+        self.config.callbacks.hours = hours;
+    }
+
+    /// Keeps and writes the next version.
+    pub(super) fn keep(&mut self, mut callback: Callback, out: &mut Vec<Effect>) -> Seq {
+        callback.version += 1;
+        self.ledger.entries.insert(callback.id, callback.clone());
+        self.ledger.forget();
+        self.touch();
+        self.record(Record::Callback(Box::new(callback)), out)
+    }
+
+    /// What the end of a call means for the ledger (RULES 3, last column).
+    pub(super) fn ledger_of(&mut self, now: Now, call: &Call, outcome: Outcome, out: &mut Vec<Effect>) {
+        if call.emergency || call.direction == Direction::Internal {
+            return;
+        }
+        let who = (call.party.clone(), call.name.clone());
+        let (at, lost) = (call.arrived.wall, Missed::unanswered());
+        match (outcome, call.direction) {
+            (Outcome::Answered(Some(why @ (Why::Cut | Why::LeftOnHold | Why::Promised))), _) => {
+                let source = if why == Why::Promised { Source::DoubleCall } else { Source::Missed };
+                let how = Missed { source, counted: false, left_on_hold: why == Why::LeftOnHold, ..lost };
+                self.missed(now, at, call.id, who, how, out);
+            }
+            (Outcome::Missed(reason), _) => {
+                let shared = reason == Reason::CallerGaveUp && self.is_shared(call);
+                self.missed(now, at, call.id, who, Missed { shared, ..lost }, out);
+            }
+            (Outcome::Attendant(_), _) => self.missed(now, at, call.id, who, Missed { source: Source::Attendant, ..lost }, out),
+            (Outcome::Interrupted, _) => self.missed(now, at, call.id, who, lost, out),
+            (Outcome::Answered(why), Direction::Incoming) => {
+                let when = self.hour(call.connected.unwrap_or(now).wall);
+                let sentence = match why {
+                    Some(Why::Elsewhere) => format!("a rappelé, pris ailleurs {when}"),
+                    _ => format!("a rappelé, répondu par {} {when}", self.person(call.extension.as_ref())),
+                };
+                self.closed_by_fact(now, call, sentence, false, out);
+            }
+            (Outcome::Answered(_), _) => self.called_back(now, call, out),
+            (Outcome::Out(out_as), _) => self.tried(now, call, out_as, out),
+        }
+    }
+
+    fn is_shared(&self, call: &Call) -> bool {
+        call.trunk.and_then(|t| self.config.trunks.get(t)).is_some_and(|t| t.shared)
+    }
+
+    /// A caller of the process before this one.
+    pub(super) fn interrupted(&mut self, now: Now, call: CallId, at: DateTime<Utc>, who: (Caller, ScreenText), out: &mut Vec<Effect>) {
+        self.missed(now, at, call, who, Missed::unanswered(), out);
+    }
+
+    /// Opens the one entry of that number, or adds to it.
+    pub(super) fn missed(
+        &mut self,
+        now: Now,
+        at: DateTime<Utc>,
+        call: CallId,
+        (party, name): (Caller, ScreenText),
+        how: Missed,
+        out: &mut Vec<Effect>,
+    ) {
+        let due = self.config.callbacks.hours.after_open_time(at, self.config.callbacks.promise);
+        let mut entry = match self.ledger.open_of(&party) {
+            Some(open) => open.clone(),
+            None => {
+                let first = self.ledger.entries.values().all(|c| c.party != party);
+                let folded = first && name.is_empty() && is_automated(&party);
+                Callback { folded, ..self.ledger.new_entry(at, party, how.source) }
+            }
+        };
+        if how.source != Source::Missed {
+            entry.source = how.source;
+        }
+        if entry.name.is_empty() {
+            entry.name = name;
+        }
+        if !entry.folded && entry.due.is_none_or(|was| due.is_some_and(|due| due < was)) {
+            entry.due = due;
+            entry.planned = false;
+        }
+        entry.missed_count += u32::from(how.counted);
+        entry.left_on_hold |= how.left_on_hold;
+        if how.shared {
+            entry.mark(Mark::MaybeElsewhere);
+        }
+        entry.last_at = entry.last_at.max(now.wall.min(at).max(entry.first_at));
+        entry.call = Some(call);
+        self.keep(entry, out);
+    }
+
+    fn closed_by_fact(&mut self, now: Now, call: &Call, sentence: String, to_confirm: bool, out: &mut Vec<Effect>) {
+        let Some(mut entry) = self.ledger.open_of(&call.party).cloned() else { return };
+        entry.state = CallbackState::Done;
+        entry.closed_at = Some(now.wall);
+        entry.closed_by = Some(sentence);
+        entry.by_fact = true;
+        entry.to_confirm = to_confirm;
+        entry.claimed_by = None;
+        entry.call = Some(call.id);
+        self.keep(entry, out);
+    }
+
+    /// An outgoing call was answered: long enough, it was the callback.
+    fn called_back(&mut self, now: Now, call: &Call, out: &mut Vec<Effect>) {
+        let Some(since) = call.connected else { return };
+        let talked = now.instant.since(since.instant);
+        if talked < REACHED {
+            return;
+        }
+        let sentence = format!("rappelé par {} {}, {}", self.person(call.extension.as_ref()), self.hour(since.wall), length(talked));
+        self.closed_by_fact(now, call, sentence, talked < SURELY_REACHED, out);
+    }
+
+    /// An outgoing call reached nobody: it is tried again later.
+    fn tried(&mut self, now: Now, call: &Call, how: Out, out: &mut Vec<Effect>) {
+        let rang = matches!(&call.state, State::Calling(calling) if calling.far_end >= Progress::Ringing);
+        if !matches!((how, rang), (Out::NoAnswer | Out::Busy, _) | (Out::Cancelled, true)) {
+            return;
+        }
+        let Some(mut entry) = self.ledger.open_of(&call.party).cloned() else { return };
+        let retry = usize::try_from(entry.attempts).ok().and_then(|n| self.config.callbacks.retry.get(n).copied());
+        entry.attempts = entry.attempts.saturating_add(1);
+        let retry = if how == Out::Busy { Some(Retry::After(BUSY_AGAIN)) } else { retry };
+        entry.due = retry.and_then(|retry| self.again(now.wall, retry));
+        entry.planned = entry.due.is_some();
+        entry.left_on_hold = false;
+        entry.call = Some(call.id);
+        self.keep(entry, out);
+    }
+
+    /// Wall time, moved to the next opening.
+    pub(super) fn again(&self, now: DateTime<Utc>, retry: Retry) -> Option<DateTime<Utc>> {
+        let hours = &self.config.callbacks.hours;
+        match retry {
+            Retry::After(time) => hours.opening_from(now.checked_add_signed(chrono::TimeDelta::from_std(time).ok()?)?),
+            Retry::HalfDay => hours.next_start(now),
+        }
+    }
+
+    /// What a phone shows of its caller: the open callback, else the name.
+    pub(super) fn shown_name(&self, call: &Call) -> String {
+        let Some(open) = self.ledger.open_of(&call.party) else { return call.name.as_str().to_owned() };
+        let timezone = self.config.callbacks.hours.timezone;
+        let due = open.due.map(|due| due.with_timezone(&timezone).format("%Hh%M").to_string());
+        let name = if open.name.is_empty() { &call.name } else { &open.name };
+        let owner = if open.owner.is_empty() { None } else { Some(format!("({})", open.owner)) };
+        let words = [Some("RAPPEL".to_owned()), due, Some(name.as_str().to_owned()), owner];
+        words.into_iter().flatten().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Initials of the owner of a phone, else its number.
+    fn person(&self, extension: Option<&Extension>) -> String {
+        let Some(extension) = extension else { return String::new() };
+        let owner = self.legs.desk(extension).map(|desk| desk.phone.owner.clone()).filter(|owner| !owner.is_empty());
+        owner.unwrap_or_else(|| extension.0.clone())
+    }
+
+    /// Local time, "10:42".
+    pub(super) fn hour(&self, at: DateTime<Utc>) -> String {
+        at.with_timezone(&self.config.callbacks.hours.timezone).format("%H:%M").to_string()
+    }
+}
+
+/// "45 s", "3 min 10".
+fn length(time: Duration) -> String {
+    let seconds = time.as_secs();
+    if seconds < 60 { format!("{seconds} s") } else { format!("{} min {:02}", seconds / 60, seconds % 60) }
+}
+
+fn is_automated(party: &Caller) -> bool {
+    let national = party.number().and_then(|number| number.national());
+    national.is_some_and(|number| AUTOMATED.iter().any(|prefix| number.starts_with(prefix)))
+}

@@ -1,0 +1,104 @@
+//! The ledger of promises: what opens, merges, postpones and closes a callback (RULES 6).
+
+use rappel::domain::callback::{CallResult, CallbackId, Fields};
+use rappel::domain::identity::Caller;
+use rappel::domain::number::E164;
+use rappel::domain::text::ScreenText;
+use rappel::switchboard::effect::Effect;
+use rappel::switchboard::input::{CallbackCommand, Command, Input, Refusal, Seq, Ticket};
+
+use crate::house::*;
+
+fn client() -> Caller {
+    Caller::Known(E164::from_e164("+33639980001").unwrap())
+}
+
+/// What is written of callbacks, and answered to the page.
+fn ledger(effects: &[Effect]) -> Vec<String> {
+    effects.iter().map(words).filter(|w| w.starts_with("callback") || w.starts_with("reply")).collect()
+}
+
+fn miss(house: &mut House, leg: LegId, caller: Caller) -> Vec<String> {
+    ledger(&house.effects(Input::Rings { leg, trunk: 0, caller, name: ScreenText::default(), usable: true }))
+}
+
+/// A person's command, and its answer once it is written.
+fn asks(house: &mut House, what: CallbackCommand) -> Vec<String> {
+    let mut effects = house.effects(Input::Page { ticket: Ticket(7), command: Command::Callback { person: "MO".to_owned(), what } });
+    let seqs: Vec<Seq> = effects.iter().filter_map(|e| if let Effect::Record(seq, _) = e { Some(*seq) } else { None }).collect();
+    for seq in seqs {
+        effects.extend(house.effects(Input::Recorded(seq)));
+    }
+    ledger(&effects)
+}
+
+#[test]
+fn row_26_a_number_that_calls_three_times_unanswered_has_one_entry() {
+    let mut house = Plans { registered: false, ..Plans::default() }.house();
+    assert_eq!(miss(&mut house, theirs(1), client()), ["callback 1 Open x1 due 1800"]);
+    house.wait(60_000, &[]);
+    assert_eq!(miss(&mut house, theirs(2), client()), ["callback 1 Open x2 due 1800"]);
+    assert_eq!(miss(&mut house, theirs(3), client()), ["callback 1 Open x3 due 1800"]);
+}
+
+#[test]
+fn row_24_each_withheld_call_has_its_own_entry() {
+    let mut house = Plans { registered: false, ..Plans::default() }.house();
+    assert_eq!(miss(&mut house, theirs(1), Caller::Withheld), ["callback 1 Open x1 due 1800"]);
+    assert_eq!(miss(&mut house, theirs(2), Caller::Withheld), ["callback 2 Open x1 due 1800"]);
+}
+
+#[test]
+fn a_first_call_from_an_automated_prefix_is_folded_without_due() {
+    let mut house = Plans { registered: false, ..Plans::default() }.house();
+    let robot = Caller::Known(E164::parse_national_or_international("0162001234").unwrap());
+    assert_eq!(miss(&mut house, theirs(1), robot), ["callback 1 Open x1 due ?, folded"]);
+}
+
+#[test]
+fn unanswered_tries_are_made_again_later_then_a_person_decides() {
+    let mut house = House::new();
+    let fields = Fields { party: Some(client()), ..Fields::default() };
+    assert_eq!(asks(&mut house, CallbackCommand::Create(fields)), ["callback 1 Open x0 due 1800", "reply 7 Ok(1)"]);
+    // midnight in Paris is 23:00 UTC
+    for (n, due) in ["900, tried 1", "3600, tried 2", "82800, tried 3", "?, tried 4"].iter().enumerate() {
+        let n = u64::try_from(n).unwrap();
+        house.effects(Input::Dials { leg: theirs(n + 1), extension: ext("11"), digits: "00639980001".to_owned() });
+        let told = ledger(&house.effects(Input::Refused { leg: LegId(n + 1), why: Refusal::NoAnswer }));
+        assert_eq!(told, [format!("callback 1 Open x0 due {due}")]);
+    }
+}
+
+#[test]
+fn an_outgoing_call_of_15_s_closes_it_to_be_confirmed_and_a_shorter_one_does_not() {
+    for (seconds, told) in [
+        (14, vec![]),
+        (15, vec!["callback 1 Done x0 due 1800, rappelé par P11 01:00, 15 s, to confirm"]),
+        (190, vec!["callback 1 Done x0 due 1800, rappelé par P11 01:00, 3 min 10"]),
+    ] {
+        let mut house = House::new();
+        asks(&mut house, CallbackCommand::Create(Fields { party: Some(client()), ..Fields::default() }));
+        house.effects(Input::Dials { leg: theirs(1), extension: ext("11"), digits: "00639980001".to_owned() });
+        house.effects(Input::Answered { leg: FIRST });
+        house.wait(seconds * 1000, &[]);
+        let end = Input::Gone { leg: FIRST, why: rappel::switchboard::input::Gone::HungUp };
+        assert_eq!(ledger(&house.effects(end)), told);
+    }
+}
+
+#[test]
+fn closing_by_a_person_has_five_results() {
+    let id = CallbackId(1);
+    for (result, told) in [
+        (CallResult::Reached, "callback 1 Done x0 due 1800, joint, selon MO 01:00"),
+        (CallResult::None, "callback 1 Dropped x0 due 1800, clos sans appel par MO 01:00"),
+        (CallResult::Voicemail, "callback 1 Open x0 due 3600, tried 1"),
+        (CallResult::Busy, "callback 1 Open x0 due 600, tried 1"),
+        (CallResult::WrongNumber, "callback 1 Open x0 due ?"),
+    ] {
+        let mut house = House::new();
+        asks(&mut house, CallbackCommand::Create(Fields { party: Some(client()), ..Fields::default() }));
+        assert_eq!(asks(&mut house, CallbackCommand::Close(id, result)), [told, "reply 7 Ok(1)"]);
+    }
+    assert_eq!(asks(&mut House::new(), CallbackCommand::Claim(id)), ["reply 7 Err(NotFound)"]);
+}
