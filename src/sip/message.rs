@@ -73,7 +73,7 @@ pub struct Message {
 pub struct Via {
     /// "UDP", "TCP", "TLS", or another one, upper case.
     pub transport: String,
-    /// host[:port] as written.
+    /// `host[:port]` as written.
     pub sent_by: String,
     pub branch: Option<String>,
     /// `;rport` is there (RFC 3581).

@@ -1,6 +1,6 @@
 //! The rules of the line as pure machines: no socket, no clock, no SIP word.
 //!
-//! [`input`] is all that can happen, [`effect`] all that can be asked for, [`line`] the aggregate between them, [`config`] what it is set to.
+//! [`input`] is all that can happen, [`effect`] all that can be asked for, [`mod@line`] the aggregate between them, [`config`] what it is set to.
 
 mod alerts;
 mod call;

@@ -7,7 +7,7 @@
 //!   handle_tick()              joined by port                poll_report()
 //! ```
 //!
-//! A packet from a leg's peer passes [`incoming`] (source rule, duplicates, keys) and goes at once to the [`outgoing`] of
+//! A packet from a leg's peer passes `incoming` (source rule, duplicates, keys) and goes at once to the `outgoing` of
 //! the leg it is joined with. The tick plays sounds, fills silence, sends keys and control reports.
 
 mod incoming;
