@@ -150,7 +150,7 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     };
     let (folder, music, sounds_inbox) = (service.prompts.clone(), service.hold_music.clone(), inbox.clone());
     // decoding 160 prompts takes longer than the whole rest of the start
-    std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
+    let prompts = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
         let _ = sounds_inbox.blocking_send(Inbox::Sounds(Box::new(sounds(folder, music))));
     })?;
     let record_writer = writer.clone();
@@ -161,6 +161,8 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
         signalling_thread(service, kept, inbox_end, signalling_rtp, record, status, ready)
     })?;
     let result = match ready_end.blocking_recv() {
+        // calls are taken from here on; "healthy" is said once they would hear everything
+        Ok(Ok(())) if prompts.join().is_err() => Err(RunError::Io(std::io::Error::other("the prompts' thread ended by a panic"))),
         Ok(Ok(())) => web_thread(web, inbox, &signalling, &reload),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(RunError::Io(std::io::Error::other("the signalling thread ended"))),
