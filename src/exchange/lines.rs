@@ -252,8 +252,9 @@ impl Exchange {
             }
         }
         let usable = !line.addresses.is_empty() && matches!(line.state, TrunkState::Registered | TrunkState::Static);
-        // before the first answer nothing is known yet: that is no outage
-        let known = usable || line.machine.as_ref().is_some_and(|m| m.reachable().is_some());
+        // a first registration under way (a challenge answered) is no outage; silence, a refusal, or a loss is
+        let silent = line.machine.as_ref().is_some_and(|m| m.reachable() == Some(false));
+        let known = usable || line.usable.is_some() || silent || line.state == TrunkState::Refused;
         if known && line.usable != Some(usable) {
             line.usable = Some(usable);
             self.inputs.push_back(Input::Trunk { trunk, usable });

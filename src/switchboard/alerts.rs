@@ -20,8 +20,6 @@ const VOICEMAIL_CALLS: usize = 3;
 const VOICEMAIL_SPREAD: Duration = Duration::from_millis(500);
 /// A call given up sooner is `short` (row 3), and no voicemail's doing.
 pub(super) const SHORT: Duration = Duration::from_secs(3);
-/// An outage shorter than this is a registration under way, in seconds: no row.
-const OUTAGE_SECONDS: i64 = 1;
 
 #[derive(Debug)]
 pub(super) struct Alerts {
@@ -140,9 +138,7 @@ impl Line {
                 Some(from)
             }
         };
-        if let Some(from) = lost
-            && (now.wall - from).num_seconds() >= OUTAGE_SECONDS
-        {
+        if let Some(from) = lost {
             self.record(Record::Outage { from, to: now.wall, what: name }, out);
         }
         self.touch();
