@@ -138,7 +138,8 @@ impl Line {
                 Some(from)
             }
         };
-        if let Some(from) = lost {
+        // a wall clock set back gives no length: no row
+        if let Some(from) = lost.filter(|from| now.wall > *from) {
             self.record(Record::Outage { from, to: now.wall, what: name }, out);
         }
         self.touch();
