@@ -65,17 +65,7 @@ impl Exchange {
             return self.inputs.push_back(Input::Refused { leg: id, why: Refusal::Other(500) });
         };
         let sdp = media_plan::our_offer(&mut media);
-        let leg = Leg {
-            side: Side::Phone(extension.clone()),
-            sessions: Vec::new(),
-            source,
-            media,
-            answered: false,
-            held: false,
-            refused: None,
-            asked: None,
-        };
-        self.legs.insert(id, leg);
+        self.legs.insert(id, Leg::new(Side::Phone(extension.clone()), Vec::new(), source, media));
         for binding in bindings {
             let host = binding.flow.local;
             let invite = Invite {
@@ -114,17 +104,7 @@ impl Exchange {
         let invite = self.lines.invite(trunk, remote, local, permit, sdp);
         match self.endpoint.invite(now.instant, invite) {
             Ok(session) => {
-                let leg = Leg {
-                    side: Side::Trunk(trunk),
-                    sessions: vec![session],
-                    source: remote.ip(),
-                    media,
-                    answered: false,
-                    held: false,
-                    refused: None,
-                    asked: None,
-                };
-                self.legs.insert(id, leg);
+                self.legs.insert(id, Leg::new(Side::Trunk(trunk), vec![session], remote.ip(), media));
             }
             Err(_) => {
                 self.media(MediaCommand::Close(id));

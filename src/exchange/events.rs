@@ -70,7 +70,7 @@ impl Exchange {
         };
         let mut media = media;
         let usable = media_plan::take_offer(&mut media, offer).is_ok();
-        self.legs.insert(leg, new_leg(Side::Trunk(trunk), session, flow, media));
+        self.legs.insert(leg, Leg::new(Side::Trunk(trunk), vec![session], flow.remote.ip(), media));
         self.inputs.push_back(Input::Rings { leg, trunk, caller, name, usable });
     }
 
@@ -101,7 +101,7 @@ impl Exchange {
             return self.endpoint.refuse(now.instant, session, 488, Vec::new());
         }
         let digits = dialled(request);
-        self.legs.insert(leg, new_leg(Side::Phone(extension.clone()), session, flow, media));
+        self.legs.insert(leg, Leg::new(Side::Phone(extension.clone()), vec![session], flow.remote.ip(), media));
         self.inputs.push_back(Input::Dials { leg, extension, digits });
     }
 
@@ -309,10 +309,6 @@ impl Exchange {
     pub(super) fn tag(&mut self) -> String {
         format!("{:016x}", self.entropy.u64())
     }
-}
-
-fn new_leg(side: Side, session: SessionId, flow: Flow, media: super::legs::LegMedia) -> Leg {
-    Leg { side, sessions: vec![session], source: flow.remote.ip(), media, answered: false, held: false, refused: None, asked: None }
 }
 
 /// The user part of the Request-URI, unescaped once (RULES 7).

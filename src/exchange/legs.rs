@@ -50,6 +50,13 @@ pub struct Leg {
     pub asked: Option<u32>,
 }
 
+impl Leg {
+    /// A leg that nobody answered yet.
+    pub fn new(side: Side, sessions: Vec<SessionId>, source: IpAddr, media: LegMedia) -> Leg {
+        Leg { side, sessions, source, media, answered: false, held: false, refused: None, asked: None }
+    }
+}
+
 #[derive(Default)]
 pub struct Legs {
     legs: HashMap<LegId, Leg>,
