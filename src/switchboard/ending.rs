@@ -46,7 +46,7 @@ impl Line {
                     Direction::Incoming => End::missed(Reason::NoAnswer, Refuse::Unavailable),
                     Direction::Outgoing | Direction::Internal => End::out(Out::NoAnswer, Refuse::Unavailable),
                 };
-                self.finish(now, call, end, out);
+                self.unanswered(now, call, end, out);
             }
             State::Calling(_) => self.finish(now, call, End::out(Out::NoAnswer, Refuse::Unavailable), out),
             State::Speaking(s) => {

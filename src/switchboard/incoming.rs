@@ -69,7 +69,7 @@ impl Line {
             state,
         };
         if let Some(end) = self.not_taken(trunk, usable, full) {
-            self.finish(now, call, end, out);
+            self.unanswered(now, call, end, out);
             return;
         }
         self.awaited.insert(seq, id);
@@ -123,8 +123,13 @@ impl Line {
         }
         match self.hope(call.hunt_mut(), &targets) {
             Hope::Wait => self.put(call),
-            Hope::End(end) => self.finish(now, call, end, out),
+            Hope::End(end) => self.unanswered(now, call, end, out),
         }
+    }
+
+    /// No phone takes this caller, or none did in time: the one place where a hunt is given up (RULES 2.5).
+    pub(super) fn unanswered(&mut self, now: Now, call: Call, end: End, out: &mut Vec<Effect>) {
+        self.finish(now, call, end, out);
     }
 
     fn targets(&self, targets: &Targets) -> Vec<Extension> {

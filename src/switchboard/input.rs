@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::call::{CallId, Extension, LegId};
 use crate::domain::callback::{CallResult, CallbackId, Fields};
 use crate::domain::identity::Caller;
+use crate::domain::key::Key;
 use crate::domain::text::ScreenText;
 
 /// A ticket of the page or of a command line: the answer goes back to whoever holds it.
@@ -41,6 +42,8 @@ pub enum Input {
     PhoneSilent { leg: LegId },
     /// Sound, or an answer to a later probe, from such a phone.
     PhoneSpeaks { leg: LegId },
+    /// The other side of this leg pressed a key (RFC 4733, in-band where allowed, or INFO).
+    Key { leg: LegId, key: Key },
     /// A sound that is played once is over.
     Played { leg: LegId },
     /// An authenticated phone asks to transfer the party of its call (REFER). `digits` as in `Dials`.

@@ -106,6 +106,7 @@ impl Line {
             Input::PhoneSilent { leg } => self.phone_silent(now, leg, out),
             Input::PhoneSpeaks { leg } => self.phone_speaks(leg, out),
             Input::Transfers { leg, digits } => self.transfers(now, leg, &digits, out),
+            Input::Key { leg, key } => self.key(now, leg, key, out),
             Input::Played { leg } => self.played(now, leg, out),
             Input::Recorded(seq) => self.recorded(seq, out),
             Input::Phone { extension, registered } => self.phone(&extension, registered),

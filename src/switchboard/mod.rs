@@ -12,6 +12,7 @@ pub mod effect;
 mod ending;
 mod incoming;
 pub mod input;
+mod keypad;
 mod ledger;
 mod legs;
 pub mod line;

@@ -1,0 +1,18 @@
+//! Keys pressed in a call (RULES 4, 7): commands of the phone that is in it, or nothing.
+
+use crate::domain::call::LegId;
+use crate::domain::key::Key;
+use crate::domain::now::Now;
+
+use super::effect::{Effect, Sound};
+use super::legs::{LegState, Who};
+use super::line::Line;
+
+impl Line {
+    pub(super) fn key(&mut self, _now: Now, leg: LegId, _key: Key, out: &mut Vec<Effect>) {
+        let phone = self.legs.get(leg).is_some_and(|l| l.state == LegState::Up && matches!(l.who, Who::Phone(_)));
+        if phone {
+            out.push(Effect::Overlay(leg, Some(Sound::LowTone)));
+        }
+    }
+}
