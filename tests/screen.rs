@@ -11,18 +11,20 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, Utc};
 use http_body_util::BodyExt;
+use rappel::config::Config;
 use rappel::domain::call::{CallId, Direction, Extension, Record};
+use rappel::domain::callback::{Answered, CallbackId, Fields};
 use rappel::domain::entropy::Seeded;
 use rappel::domain::identity::Caller;
 use rappel::domain::now::{Instant, Now};
-use rappel::domain::outcome::Outcome;
+use rappel::domain::outcome::{Outcome, Reason};
 use rappel::domain::status::{LineStatus, PhoneState, PhoneStatus, TrunkState, TrunkStatus};
 use rappel::domain::text::ScreenText;
-use rappel::screen::{Asked, ScreenParts, ScreenState, SignIn, router};
+use rappel::screen::{Asked, Plan, ScreenParts, ScreenState, SignIn, router};
 use rappel::store::people::{self, PeopleRequest};
 use rappel::store::{Writer, WriterThread, open, secret};
-use rappel::switchboard::effect::Refusal;
-use rappel::switchboard::input::Command;
+use rappel::switchboard::effect::{Done, Refusal};
+use rappel::switchboard::input::{CallbackCommand, Command, To};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tower::ServiceExt;
@@ -75,6 +77,18 @@ impl Answer {
     }
 }
 
+/// The files of an agency that has none of its own; figures by person are wanted.
+fn plan() -> Plan {
+    let config = Config::parse("[agency]\nper_person = true\n", None).unwrap();
+    Plan {
+        hours: config.hours.clone(),
+        per_person: config.agency.per_person,
+        trunks: config.trunk_wires(),
+        rules: config.rules,
+        guides: config.guides,
+    }
+}
+
 fn line(trunk: TrunkState) -> LineStatus {
     LineStatus {
         trunks: vec![TrunkStatus { name: "operateur".to_owned(), state: trunk, since: None }],
@@ -112,6 +126,7 @@ impl Site {
             tls: false,
             sign_in,
             agency: "Agence <d'essai>".to_owned(),
+            plan: watch::channel(Arc::new(plan())).1,
             clock: Box::new(move || {
                 let seconds = *clock.lock().unwrap();
                 Now { instant: Instant(seconds * 1_000_000_000), wall: at(i64::try_from(seconds).unwrap()) }
@@ -390,7 +405,7 @@ fn hanging_up_asks_the_switchboard_and_says_what_it_said() {
         let cookie = site.cookie().await;
         let mut commands = std::mem::replace(&mut site.commands, mpsc::channel(1).1);
         let switchboard = tokio::spawn(async move {
-            let answers = [Ok(None), Err(Refusal::NotFound), Err(Refusal::Conflict("Deux appels conviennent."))];
+            let answers = [Ok(Done::Nothing), Err(Refusal::NotFound), Err(Refusal::Conflict("Deux appels conviennent."))];
             for answer in answers {
                 let (command, reply) = commands.recv().await.unwrap();
                 assert_eq!(command, Command::HangUp(CallId(7)));
@@ -471,4 +486,168 @@ fn over_a_socket_two_hundred_slow_connections_and_a_large_body_do_not_stop_the_p
     stop.send(()).unwrap();
     runtime.block_on(serving).unwrap();
     assert!(TcpStream::connect(address).is_err());
+}
+
+/// Answers the next commands in order, each of which must be the one that is expected.
+fn switchboard(site: &mut Site, expected: Vec<(Command, Result<Done, Refusal>)>) -> tokio::task::JoinHandle<()> {
+    let mut commands = std::mem::replace(&mut site.commands, mpsc::channel(1).1);
+    tokio::spawn(async move {
+        for (wanted, answer) in expected {
+            let (command, reply) = commands.recv().await.unwrap();
+            assert_eq!(command, wanted);
+            reply.send(answer).unwrap();
+        }
+    })
+}
+
+fn dial(to: To, extension: Option<&str>, guide: &str) -> Command {
+    Command::Dial { person: "MEL".into(), to, extension: extension.map(|e| Extension(e.into())), guide: guide.into() }
+}
+
+#[test]
+fn dialling_asks_the_switchboard_and_each_refusal_has_its_status() {
+    story(|mut site| async move {
+        let cookie = site.cookie().await;
+        let ours = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
+        let number = || To::Number("06 39 98 00 01".into());
+        let back = || To::Callback(CallbackId(4));
+        let board = switchboard(
+            &mut site,
+            vec![
+                (dial(number(), None, ""), Ok(Done::Call(CallId(12)))),
+                (dial(number(), Some("11"), "sinistre-auto"), Err(Refusal::Field("to", "Trop court.".into()))),
+                (dial(number(), None, ""), Err(Refusal::Barred("Non permis.".into()))),
+                (dial(number(), None, ""), Err(Refusal::Conflict("Occupé."))),
+                (dial(number(), None, ""), Err(Refusal::Unavailable("Pas de ligne."))),
+                (dial(back(), None, ""), Ok(Done::Call(CallId(13)))),
+                (dial(back(), Some("12"), ""), Err(Refusal::NotFound)),
+                (Command::Hold { person: "MEL".into(), call: CallId(12), on: true }, Ok(Done::Nothing)),
+                (Command::Hold { person: "MEL".into(), call: CallId(12), on: false }, Err(Refusal::NotFound)),
+            ],
+        );
+        let post = |path: &'static str, body: &'static str| site.ask("POST", path, &ours, body);
+        let plain = "{\"to\": \" 06 39 98 00 01 \"}";
+        let answer = post("/api/dial", plain).await;
+        assert_eq!((answer.status, answer.json()), (StatusCode::ACCEPTED, json!({ "id": 12 })));
+        let full = "{\"to\": \"06 39 98 00 01\", \"extension\": \"11\", \"guide\": \"sinistre-auto\"}";
+        assert_eq!(post("/api/dial", full).await.problem(422)["field"], "to");
+        assert_eq!(post("/api/dial", plain).await.problem(403)["detail"], "Non permis.");
+        post("/api/dial", plain).await.problem(409);
+        assert_eq!(post("/api/dial", plain).await.problem(503)["detail"], "Pas de ligne.");
+        assert_eq!(post("/api/callbacks/4/call", "").await.json(), json!({ "id": 13 }));
+        let problem = post("/api/callbacks/4/call", "{\"extension\": \"12\"}").await.problem(404);
+        assert!(problem["detail"].as_str().unwrap().contains("rappel"), "{problem}");
+        assert_eq!(post("/api/calls/12/hold", "").await.status, StatusCode::NO_CONTENT);
+        post("/api/calls/12/resume", "").await.problem(404);
+        // these never reach the switchboard
+        assert_eq!(post("/api/dial", "{}").await.problem(422)["field"], "to");
+        assert_eq!(post("/api/dial", "{\"to\": 5}").await.problem(422)["field"], "to");
+        assert_eq!(post("/api/dial", "{\"to\": \"15\", \"extension\": 11}").await.problem(422)["field"], "extension");
+        assert_eq!(post("/api/dial", "{\"to\": \"15\", \"guide\": \"x\"}").await.problem(422)["field"], "guide");
+        post("/api/dial", "to=15").await.problem(400);
+        post("/api/callbacks/x/call", "").await.problem(404);
+        board.await.unwrap();
+    });
+}
+
+#[test]
+fn answers_to_a_guide_are_ticks_and_texts_by_step() {
+    story(|mut site| async move {
+        let cookie = site.cookie().await;
+        let ours = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
+        let patched = |answers| {
+            let fields = Fields { answers, ..Fields::default() };
+            let what = CallbackCommand::Patch(CallbackId(4), fields);
+            (Command::Callback { person: "MEL".into(), what }, Err(Refusal::NotFound))
+        };
+        let tick = |on| Some(Answered::Tick(on));
+        let text = |text: &str| Some(Answered::Text(text.to_owned()));
+        let some = [("garantie".to_owned(), tick(true)), ("sinistre".to_owned(), text("A 1")), ("garage".to_owned(), None)];
+        let board = switchboard(&mut site, vec![patched(Some(Some(some.into()))), patched(Some(None)), patched(None)]);
+        let patch = |body: &'static str| site.ask("PATCH", "/api/callbacks/4", &ours, body);
+        patch("{\"answers\": {\"garantie\": true, \"sinistre\": \" A 1\", \"garage\": null}}").await.problem(404);
+        patch("{\"answers\": null}").await.problem(404);
+        patch("{}").await.problem(404);
+        for bad in ["{\"answers\": []}", "{\"answers\": {\"a\": 1}}", "{\"answers\": {\"a\": {}}}"] {
+            assert_eq!(patch(bad).await.problem(422)["field"], "answers");
+        }
+        board.await.unwrap();
+    });
+}
+
+#[test]
+fn digits_are_explained_without_dialling() {
+    story(|site| async move {
+        let cookie = site.cookie().await;
+        let signed = [("cookie", cookie.as_str())];
+        for (digits, decision, number) in [
+            ("015", "emergency", json!("15")),
+            ("00639980001", "outside", json!("+33639980001")),
+            ("%2B33639980001", "outside", json!("+33639980001")),
+            ("*90", "code", Value::Null),
+            ("*01", "code", json!("+33243417272")),
+            ("0899000001", "refused", Value::Null),
+            ("06abc", "refused", Value::Null),
+        ] {
+            let said = site.get(&format!("/api/explain?digits={digits}"), &signed).await.json();
+            assert_eq!((&said["decision"], &said["number"]), (&json!(decision), &number), "{said}");
+            assert!(said["steps"].as_array().is_some_and(|steps| !steps.is_empty()), "{said}");
+            assert_eq!(said["reason"].is_string(), decision == "refused", "{said}");
+        }
+        for wrong in ["/api/explain", "/api/explain?digits="] {
+            assert_eq!(site.get(wrong, &signed).await.problem(422)["field"], "digits");
+        }
+        let long = format!("/api/explain?digits={}", "1".repeat(300));
+        assert_eq!(site.get(&long, &signed).await.problem(422)["field"], "digits");
+    });
+}
+
+#[test]
+fn the_directory_and_the_guides_are_served() {
+    story(|site| async move {
+        let cookie = site.cookie().await;
+        let signed = [("cookie", cookie.as_str())];
+        let entries = site.get("/api/directory", &signed).await.json()["entries"].clone();
+        let named = |name: &str| entries.as_array().unwrap().iter().find(|e| e["name"] == name).unwrap().clone();
+        let auto = named("Sinistres auto");
+        assert_eq!((&auto["code"], &auto["number"], &auto["guide"]), (&json!("11"), &json!("+33980980911"), &json!("sinistre-auto")));
+        assert_eq!((&auto["display"], &auto["keys"], &auto["keypad"]), (&json!("09 80 98 09 11"), &Value::Null, &json!(false)));
+        let printer = named("Imprimante");
+        assert_eq!((&printer["number"], &printer["display"], &printer["guide"]), (&Value::Null, &json!("à compléter"), &Value::Null));
+        let guides = site.get("/api/guides", &signed).await.json()["guides"].clone();
+        let auto = guides.as_array().unwrap().iter().find(|g| g["id"] == "sinistre-auto").unwrap().clone();
+        assert_eq!(auto["mail"], json!({ "to": "autosolutions@groupe-mma.fr", "subject": "sinistre" }));
+        assert_eq!((&auto["steps"][0]["id"], &auto["steps"][0]["kind"]), (&json!("garantie"), &json!("tick")));
+        for path in ["/api/directory", "/api/guides", "/api/day", "/api/explain?digits=15"] {
+            site.get(path, &[]).await.problem(401);
+        }
+    });
+}
+
+#[test]
+fn a_day_is_summed_from_its_calls_and_callbacks() {
+    story(|site| async move {
+        let cookie = site.cookie().await;
+        let signed = [("cookie", cookie.as_str())];
+        // 17:00 in Paris, on a day that closes at 18:00
+        *site.seconds.lock().unwrap() = 3600;
+        site.write((1..=3).flat_map(call));
+        let [opened, ..] = call(4);
+        let lost = Outcome::Missed(Reason::NoAnswer);
+        site.write([opened, Record::Ended { call: CallId(4), at: at(22), outcome: lost, during: None, short: false }]);
+        site.writer.run(|_| Ok(())).await.unwrap();
+        let day = site.get("/api/day?date=2025-11-24", &signed).await.json();
+        for (field, value) in [("calls", 4), ("answered", 3), ("missed", 1), ("answered_percent", 75), ("called_back", 0), ("open_at_closing", 0)] {
+            assert_eq!(day[field], value, "{field} of {day}");
+        }
+        assert_eq!(day["owners"], json!([{ "owner": "MEL", "answered": 3, "called_back": 0 }]));
+        let hours = day["hours"].as_array().unwrap();
+        assert_eq!((&hours[0]["hour"], hours.len()), (&json!(9), 9));
+        assert_eq!(hours[8], json!({ "hour": 17, "calls": 4, "missed": 1 }));
+        assert_eq!(site.get("/api/day", &signed).await.json(), day);
+        assert_eq!(site.get("/api/day?date=2025-11-23", &signed).await.json()["calls"], 0);
+        for bad in ["hier", "2025-13-01", "20251124x"] {
+            assert_eq!(site.get(&format!("/api/day?date={bad}"), &signed).await.problem(422)["field"], "date");
+        }
+    });
 }

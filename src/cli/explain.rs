@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::config::Config;
-use crate::dialplan::route::{Decision, Kind, route};
+use crate::dialplan::explain::explain;
 use crate::domain::call::Extension;
 
 pub(super) fn run(config: &Config, digits: &str, phone: Option<&str>) -> ExitCode {
@@ -16,37 +16,8 @@ pub(super) fn run(config: &Config, digits: &str, phone: Option<&str>) -> ExitCod
         eprintln!("Aucun poste {} dans la configuration.", phone.unwrap_or_default());
         return ExitCode::FAILURE;
     };
-    lines(config, &route(digits, &from, &config.rules)).iter().for_each(|line| println!("{line}"));
+    let explained = explain(digits, &from, &config.rules, &config.trunk_wires());
+    println!("{}", explained.summary);
+    explained.steps.iter().enumerate().for_each(|(i, step)| println!("  {}. {step}", i + 1));
     ExitCode::SUCCESS
-}
-
-/// The decision, its steps, then what each trunk would be sent.
-fn lines(config: &Config, decision: &Decision) -> Vec<String> {
-    let mut lines = vec![summary(&decision.kind)];
-    lines.extend(decision.steps.iter().enumerate().map(|(i, step)| format!("  {}. {step}", i + 1)));
-    if let Some(permit) = decision.permit() {
-        if config.trunks.is_empty() {
-            lines.push("  Aucun opérateur n'est configuré.".to_owned());
-        }
-        // A call tries the trunks in their order; only an emergency goes on to the next.
-        let tried = if permit.is_emergency() { config.trunks.len() } else { 1 };
-        for trunk in config.trunks.iter().take(tried) {
-            lines.push(format!(
-                "  Sur la ligne « {} » : {}",
-                trunk.name,
-                permit.number_on_wire(trunk.number_format, &trunk.outside_prefix)
-            ));
-        }
-    }
-    lines
-}
-
-fn summary(kind: &Kind) -> String {
-    match kind {
-        Kind::Emergency(permit) => format!("urgence : {}", permit.display()),
-        Kind::Code(code) => format!("code : {}", code.french()),
-        Kind::Extension(extension) => format!("poste : {}", extension.0),
-        Kind::Outside(permit) => format!("extérieur : {}", permit.display()),
-        Kind::Refused(refusal) => format!("refusé ({})", refusal.status()),
-    }
 }

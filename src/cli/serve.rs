@@ -10,7 +10,7 @@ use crate::config::model::{self, LogFormat};
 use crate::config::net::{Host, Net, Source};
 use crate::exchange::Reload;
 use crate::exchange::lines::{LineSettings, Present};
-use crate::screen::SignIn;
+use crate::screen::{Plan, SignIn};
 use crate::shell::rtp_io::PortRange;
 use crate::shell::run::{self, Limits, Phone, Service};
 use crate::sip::api::{Credentials, Transport};
@@ -37,15 +37,30 @@ pub fn serve(config: &Config) -> ExitCode {
 fn reloader(config: &Config) -> run::Reloader {
     let file = config.file.clone();
     Box::new(move || match Config::load(file.as_deref()) {
-        Ok(config) => Ok(Reload {
-            hours: config.hours.clone(),
-            ring: config.line.ring.clone(),
-            ring_time: config.line.ring_time,
-            per_hour: config.dialling.per_hour as usize,
-            router: Box::new(config.rules),
-        }),
+        Ok(config) => {
+            let plan = plan(&config);
+            let reload = Reload {
+                hours: config.hours.clone(),
+                ring: config.line.ring.clone(),
+                ring_time: config.line.ring_time,
+                per_hour: config.dialling.per_hour as usize,
+                router: Box::new(config.rules),
+            };
+            Ok((reload, plan))
+        }
         Err(mistakes) => Err(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")),
     })
+}
+
+/// What the pages read of the files.
+fn plan(config: &Config) -> Plan {
+    Plan {
+        hours: config.hours.clone(),
+        per_person: config.agency.per_person,
+        rules: config.rules.clone(),
+        trunks: config.trunk_wires(),
+        guides: config.guides.clone(),
+    }
 }
 
 fn failed(why: &str) -> ExitCode {
@@ -75,6 +90,7 @@ fn service(config: &Config, sign_in: SignIn) -> Service {
     let folder = config.beside(Path::new("prompts"));
     let music = config.beside(&config.media.hold_music);
     Service {
+        plan: plan(config),
         agency: config.agency.name.clone(),
         sign_in,
         listen: config.sip.listen.iter().map(|l| (transport(l.transport), l.address)).collect(),

@@ -1,9 +1,12 @@
 //! The agency's file, `agence.toml`: read whole, checked whole, with every mistake at its place. Names no socket and starts nothing.
 //!
-//! [`model`] is what comes out, `sections`, `calling` and `parties` read the tables, `checks` looks at them together, `reader` knows TOML.
+//! [`model`] is what comes out, `sections`, `calling` and `parties` read the tables, `checks` looks at them together, `directory` and
+//! `guides` read the files beside it, `reader` knows TOML.
 
 mod calling;
 mod checks;
+mod directory;
+mod guides;
 pub mod mistake;
 pub mod model;
 pub mod net;
@@ -62,9 +65,18 @@ impl Config {
         });
         drop(document);
         let mut mistakes = source.mistakes();
+        let (guides, wrong) = guides::read(file);
+        mistakes.extend(wrong);
+        let plan = numbering.as_ref().cloned().unwrap_or_default();
+        let (directory, wrong) = directory::read(file, &plan, &guides);
+        mistakes.extend(wrong);
         mistakes.extend(numbering.err());
         match config {
-            Some(config) if mistakes.is_empty() => Ok(config),
+            Some(mut config) if mistakes.is_empty() => {
+                config.rules.directory = directory;
+                config.guides = guides;
+                Ok(config)
+            }
             _ => Err(mistakes),
         }
     }

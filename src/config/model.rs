@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::dialplan::explain::TrunkWire;
+use crate::dialplan::guides::Guide;
 use crate::dialplan::route::NumberFormat;
 use crate::dialplan::rules::{Codes, Rules};
 use crate::domain::call::Extension;
@@ -41,6 +43,20 @@ pub struct Config {
     pub log: Log,
     /// What `dialplan::route` reads: numbering, bars, codes and extensions together.
     pub rules: Rules,
+    /// By file name.
+    pub guides: Vec<Guide>,
+}
+
+impl Config {
+    /// How each trunk writes a number, for the dry run.
+    pub fn trunk_wires(&self) -> Vec<TrunkWire> {
+        let wire = |trunk: &Trunk| TrunkWire {
+            name: trunk.name.clone(),
+            format: trunk.number_format,
+            outside_prefix: trunk.outside_prefix.clone(),
+        };
+        self.trunks.iter().map(wire).collect()
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -91,6 +91,11 @@ impl<'s, 'a> Table<'s, 'a> {
         Some((key.span(), value))
     }
 
+    /// A mistake of the table as a whole.
+    pub(super) fn wrong(&self, what: impl Into<String>, expected: &str) {
+        self.source.wrong(&self.span, what, expected);
+    }
+
     /// The place of a key, or of its table when the key is missing.
     pub(super) fn place(&self, key: &str) -> Range<usize> {
         self.table.and_then(|t| t.get_key_value(key)).map_or(self.span.clone(), |(key, _)| key.span())
@@ -113,7 +118,8 @@ impl<'s, 'a> Table<'s, 'a> {
 
     /// A required key that is not there.
     pub(super) fn missing(&self, key: &str, expected: &str) {
-        self.source.wrong(&self.span, format!("il manque « {key} » dans [{}]", self.name), format!("{key} = {expected}"));
+        let table = if self.name.is_empty() { String::new() } else { format!(" dans [{}]", self.name) };
+        self.source.wrong(&self.span, format!("il manque « {key} »{table}"), format!("{key} = {expected}"));
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) {

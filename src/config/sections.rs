@@ -75,6 +75,7 @@ pub(super) fn read(root: &Table<'_, '_>, file: Option<&Path>) -> Config {
         mail: mail(root.table("mail")),
         log: log(root.table("log")),
         rules,
+        guides: Vec::new(),
     }
 }
 

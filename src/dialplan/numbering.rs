@@ -33,6 +33,8 @@ pub enum Class {
     Foreign,
     /// +882, +883.
     Satellite,
+    /// An extension of the upstream PBX.
+    Upstream,
 }
 
 impl Class {
@@ -52,6 +54,7 @@ impl Class {
             Class::Overseas => "overseas",
             Class::Foreign => "foreign",
             Class::Satellite => "satellite",
+            Class::Upstream => "upstream",
         }
     }
 
@@ -71,6 +74,7 @@ impl Class {
             Class::Overseas => "numéro d'outre-mer",
             Class::Foreign => "numéro étranger",
             Class::Satellite => "réseau international par satellite (882, 883)",
+            Class::Upstream => "poste du standard de l'immeuble",
         }
     }
 }
@@ -81,6 +85,27 @@ pub enum Called {
     Number(E164),
     /// A short or emergency number, only meaningful as it stands.
     Short(String),
+    /// An extension of the upstream PBX, one to five digits.
+    Inside(String),
+}
+
+impl Called {
+    /// E.164, or the digits as they stand.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Called::Number(number) => number.as_str(),
+            Called::Short(digits) | Called::Inside(digits) => digits,
+        }
+    }
+
+    /// As a person reads it.
+    pub fn display(&self) -> String {
+        match self {
+            Called::Number(number) => number.display(),
+            Called::Short(digits) => digits.clone(),
+            Called::Inside(digits) => format!("poste {digits}"),
+        }
+    }
 }
 
 /// The numbering plan. [`Numbering::default`] is the one built in.

@@ -1,6 +1,9 @@
 //! From dialled digits to a decision (RULES 7). The only maker of permits; it dials nothing and counts nothing.
 
+use std::sync::Arc;
+
 use crate::domain::call::Extension;
+use crate::domain::identity::Caller;
 use crate::domain::number::{E164, NumberError};
 
 use super::numbering::{Called, Class, EMERGENCY};
@@ -9,6 +12,8 @@ use super::rules::{Code, Rules};
 
 /// Longest dialled string that is looked at (RULES 7).
 pub const MAX_DIALLED: usize = 32;
+/// An extension of the upstream PBX has at most five digits (RULES 2.2).
+const UPSTREAM_DIGITS: usize = 5;
 
 /// What one dialled string does, with the steps that led there for `explain`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +28,11 @@ pub enum Kind {
     /// At once, never barred or counted.
     Emergency(OutboundPermit),
     Code(Code),
+    /// A code of the directory.
+    SpeedDial {
+        code: u8,
+        permit: OutboundPermit,
+    },
     Extension(Extension),
     Outside(OutboundPermit),
     Refused(Refusal),
@@ -36,6 +46,10 @@ pub enum Refusal {
     /// The keypad code alone.
     KeypadAlone,
     UnknownCode,
+    /// An entry of the directory that has no number yet.
+    NoNumberYet,
+    /// Withheld, or kept as received: never dialled by itself (RULES 2.2).
+    Nobody,
     /// Digits are missing; the number that nine digits would be with their 0, if that is what is missing.
     Incomplete(Option<E164>),
     Unknown,
@@ -47,7 +61,13 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Refusal::Barred(_) => 403,
-            Refusal::Grammar | Refusal::KeypadAlone | Refusal::UnknownCode | Refusal::Incomplete(_) | Refusal::Unknown => 404,
+            Refusal::Grammar
+            | Refusal::KeypadAlone
+            | Refusal::UnknownCode
+            | Refusal::NoNumberYet
+            | Refusal::Nobody
+            | Refusal::Incomplete(_)
+            | Refusal::Unknown => 404,
         }
     }
 
@@ -56,8 +76,8 @@ impl Refusal {
         match self {
             Refusal::Barred(_) => "numero-refuse",
             Refusal::KeypadAlone => "composez-61",
-            Refusal::Incomplete(_) => "numero-incomplet",
-            Refusal::Grammar | Refusal::UnknownCode | Refusal::Unknown => "numero-inexistant",
+            Refusal::Incomplete(_) | Refusal::NoNumberYet => "numero-incomplet",
+            Refusal::Grammar | Refusal::UnknownCode | Refusal::Nobody | Refusal::Unknown => "numero-inexistant",
         }
     }
 
@@ -67,6 +87,8 @@ impl Refusal {
             Refusal::Grammar => format!("On ne compose que des chiffres, * # et +, {MAX_DIALLED} au plus."),
             Refusal::KeypadAlone => "Composez le code du clavier, puis le numéro.".to_owned(),
             Refusal::UnknownCode => "Ce code n'existe pas.".to_owned(),
+            Refusal::NoNumberYet => "Cette entrée de l'annuaire n'a pas encore de numéro.".to_owned(),
+            Refusal::Nobody => "Le numéro est masqué ou à vérifier : écrivez-le d'abord.".to_owned(),
             Refusal::Incomplete(None) => "Ce numéro n'est pas complet.".to_owned(),
             Refusal::Incomplete(Some(number)) => format!("Il manque le 0 : {} ?", number.display()),
             Refusal::Unknown => "Ce numéro n'existe pas.".to_owned(),
@@ -80,7 +102,7 @@ impl Decision {
     pub fn word(&self) -> &'static str {
         match self.kind {
             Kind::Emergency(_) => "emergency",
-            Kind::Code(_) => "code",
+            Kind::Code(_) | Kind::SpeedDial { .. } => "code",
             Kind::Extension(_) => "extension",
             Kind::Outside(_) => "outside",
             Kind::Refused(_) => "refused",
@@ -90,7 +112,7 @@ impl Decision {
     /// The right to call out, when there is one.
     pub fn permit(&self) -> Option<&OutboundPermit> {
         match &self.kind {
-            Kind::Emergency(permit) | Kind::Outside(permit) => Some(permit),
+            Kind::Emergency(permit) | Kind::Outside(permit) | Kind::SpeedDial { permit, .. } => Some(permit),
             Kind::Code(_) | Kind::Extension(_) | Kind::Refused(_) => None,
         }
     }
@@ -98,7 +120,7 @@ impl Decision {
     /// The class of an outside number, a barred one included.
     pub fn class(&self) -> Option<Class> {
         match &self.kind {
-            Kind::Emergency(permit) | Kind::Outside(permit) => Some(permit.class()),
+            Kind::Emergency(permit) | Kind::Outside(permit) | Kind::SpeedDial { permit, .. } => Some(permit.class()),
             Kind::Refused(Refusal::Barred(class)) => Some(*class),
             Kind::Code(_) | Kind::Extension(_) | Kind::Refused(_) => None,
         }
@@ -108,7 +130,7 @@ impl Decision {
     pub fn reason(&self) -> Option<String> {
         match &self.kind {
             Kind::Refused(refusal) => Some(refusal.french()),
-            Kind::Emergency(_) | Kind::Code(_) | Kind::Extension(_) | Kind::Outside(_) => None,
+            Kind::Emergency(_) | Kind::Code(_) | Kind::SpeedDial { .. } | Kind::Extension(_) | Kind::Outside(_) => None,
         }
     }
 }
@@ -132,12 +154,46 @@ pub fn permit_for_number(number: &E164, from: &Extension, rules: &Rules) -> Resu
     grant(Called::Number(number.clone()), class, false, from, rules)
 }
 
-fn grant(called: Called, class: Class, keypad: bool, from: &Extension, rules: &Rules) -> Result<OutboundPermit, Refusal> {
-    if rules.dialling.bars(&called, class) {
-        Err(Refusal::Barred(class))
-    } else {
-        Ok(OutboundPermit::new(from.clone(), called, class, keypad))
+/// Somebody of the records, who is called as the number stands there.
+///
+/// # Errors
+/// Withheld or unreadable, barred, or no number.
+pub fn permit_for_party(party: &Caller, from: &Extension, rules: &Rules) -> Result<OutboundPermit, Refusal> {
+    match party {
+        Caller::Known(number) => permit_for_number(number, from, rules),
+        Caller::Extension(digits) => permit_for_upstream(digits, from, rules),
+        Caller::Withheld | Caller::Unreadable(_) => Err(Refusal::Nobody),
     }
+}
+
+/// An extension of the upstream PBX that called us (RULES 2.2). One that reads as an emergency number is not called back.
+fn permit_for_upstream(digits: &str, from: &Extension, rules: &Rules) -> Result<OutboundPermit, Refusal> {
+    let right = (1..=UPSTREAM_DIGITS).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    if !right || rules.numbering.is_emergency(digits) {
+        return Err(Refusal::Nobody);
+    }
+    grant(Called::Inside(digits.to_owned()), Class::Upstream, false, from, rules)
+}
+
+fn grant(called: Called, class: Class, keypad: bool, from: &Extension, rules: &Rules) -> Result<OutboundPermit, Refusal> {
+    if class != Class::Emergency && rules.dialling.bars(&called, class) {
+        return Err(Refusal::Barred(class));
+    }
+    let keypad = keypad || rules.directory.opens_keypad(&called);
+    Ok(OutboundPermit::new(from.clone(), called, class, keypad))
+}
+
+/// Whom the directory has under that code.
+fn speed_dial(code: u8, from: &Extension, rules: &Rules, steps: &mut Vec<String>) -> Result<Kind, Refusal> {
+    let entry = rules.directory.get(code).ok_or(Refusal::UnknownCode)?;
+    steps.push(format!("L'annuaire y a « {} ».", entry.name));
+    let (called, class) = entry.number.clone().ok_or(Refusal::NoNumberYet)?;
+    steps.push(format!("{} : {}.", called.display(), class.french()));
+    let permit = grant(called, class, false, from, rules)?.by_entry(Arc::clone(entry));
+    if permit.keypad_open() {
+        steps.push("Le clavier sera ouvert dès la réponse.".to_owned());
+    }
+    Ok(Kind::SpeedDial { code, permit })
 }
 
 fn decide(dialled: &str, from: &Extension, rules: &Rules, steps: &mut Vec<String>) -> Result<Kind, Refusal> {
@@ -148,7 +204,10 @@ fn decide(dialled: &str, from: &Extension, rules: &Rules, steps: &mut Vec<String
     if digits.starts_with('*') {
         let code = rules.codes.read(digits).ok_or(Refusal::UnknownCode)?;
         steps.push(format!("{digits} est un code : {}.", code.french()));
-        return Ok(Kind::Code(code));
+        return match code {
+            Code::SpeedDial(n) => speed_dial(n, from, rules, steps),
+            Code::NextCallback | Code::OpenClose | Code::DoNotDisturb | Code::AudioTest | Code::RecordPrompt(_) => Ok(Kind::Code(code)),
+        };
     }
     if let Some(extension) = rules.extensions.iter().find(|e| e.0 == digits) {
         steps.push(format!("{digits} est un poste de l'agence."));
@@ -157,7 +216,7 @@ fn decide(dialled: &str, from: &Extension, rules: &Rules, steps: &mut Vec<String
     let readings = readings(digits, &[&rules.dialling.outside], &rules.dialling.keypad);
     let (reading, called, class) = outside(&readings, rules).ok_or_else(|| no_number(&readings))?;
     reading.say(steps);
-    steps.push(format!("{} : {}.", display(&called), class.french()));
+    steps.push(format!("{} : {}.", called.display(), class.french()));
     let permit = grant(called, class, reading.keypad, from, rules)?;
     steps.push("Permis : l'appel part vers l'opérateur.".to_owned());
     Ok(Kind::Outside(permit))
@@ -244,13 +303,6 @@ fn no_number(readings: &[Reading<'_>]) -> Refusal {
         Err(NumberError::LacksZero(number)) => Refusal::Incomplete(Some(number)),
         Err(NumberError::Missing(_)) if whole.starts_with('0') => Refusal::Incomplete(None),
         _ => Refusal::Unknown,
-    }
-}
-
-fn display(called: &Called) -> String {
-    match called {
-        Called::Number(number) => number.display(),
-        Called::Short(digits) => digits.clone(),
     }
 }
 

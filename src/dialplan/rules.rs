@@ -3,6 +3,7 @@
 use crate::domain::call::Extension;
 use crate::domain::number::E164;
 
+use super::directory::{CODES, Directory};
 use super::numbering::{Called, Class, Numbering};
 
 /// All that [`super::route`] needs to know.
@@ -12,6 +13,7 @@ pub struct Rules {
     pub dialling: Dialling,
     pub codes: Codes,
     pub extensions: Vec<Extension>,
+    pub directory: Directory,
 }
 
 /// `[dialling]` and the keypad code. `per_hour` is the switchboard's.
@@ -53,12 +55,10 @@ pub enum Code {
     AudioTest,
     /// From 1.
     RecordPrompt(u8),
-    /// 1 to 89; whether the directory has it is not known here.
+    /// 1 to 89; whom the directory has there is `route`'s to say.
     SpeedDial(u8),
 }
 
-/// Speed-dials are 01 to 89: the codes above them are the agency's own.
-const LAST_SPEED_DIAL: u8 = 89;
 /// A prompt's number has at most two digits.
 const PROMPT_DIGITS: usize = 2;
 
@@ -84,6 +84,7 @@ impl Allow {
         match called {
             Called::Number(number) => self.numbers.contains(number),
             Called::Short(digits) => self.short.contains(digits),
+            Called::Inside(_) => false,
         }
     }
 }
@@ -102,7 +103,8 @@ impl Dialling {
             | Class::Geographic
             | Class::Mobile
             | Class::Voip
-            | Class::Overseas => false,
+            | Class::Overseas
+            | Class::Upstream => false,
         };
         barred && !self.allow.has(called)
     }
@@ -147,7 +149,7 @@ impl Codes {
         if let Some(number) = dialled.strip_prefix(self.record_prompt.as_str()).and_then(|n| small(n, 1, PROMPT_DIGITS)) {
             return Some(Code::RecordPrompt(number));
         }
-        dialled.strip_prefix(self.speed_dial.as_str()).and_then(|n| small(n, 2, 2)).filter(|n| *n <= LAST_SPEED_DIAL).map(Code::SpeedDial)
+        dialled.strip_prefix(self.speed_dial.as_str()).and_then(|n| small(n, 2, 2)).filter(|n| CODES.contains(n)).map(Code::SpeedDial)
     }
 }
 

@@ -1,5 +1,7 @@
 //! One promise to call somebody back, and the order of the queue (RULES 6). Reads no clock.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +63,14 @@ pub enum CallResult {
     None,
 }
 
+/// What a person answered to a step of a guide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answered {
+    Tick(bool),
+    Text(String),
+}
+
 /// What a person may write of a callback; what is left out stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
@@ -71,6 +81,8 @@ pub struct Fields {
     pub place: Option<String>,
     pub note: Option<String>,
     pub guide: Option<String>,
+    /// By step, `None` takes one away; `Some(None)` takes all.
+    pub answers: Option<Option<BTreeMap<String, Option<Answered>>>>,
     pub due: Option<Option<DateTime<Utc>>>,
 }
 
@@ -88,6 +100,9 @@ pub struct Callback {
     pub place: String,
     pub note: String,
     pub guide: String,
+    /// By step of the guide.
+    #[serde(default)]
+    pub answers: BTreeMap<String, Answered>,
     /// `None`: to be decided.
     pub due: Option<DateTime<Utc>>,
     /// The due time was set by a person or a retry, not by a promise.

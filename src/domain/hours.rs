@@ -100,8 +100,8 @@ impl Hours {
         (0..=days + 1).filter_map(move |n| first.checked_add_days(Days::new(n))).flat_map(move |day| self.ranges(day))
     }
 
-    /// The opening ranges of one local day.
-    fn ranges(&self, day: NaiveDate) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
+    /// The opening ranges of one local day, in order.
+    pub fn ranges(&self, day: NaiveDate) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
         let week = usize::try_from(day.weekday().num_days_from_monday()).unwrap_or_default();
         let ranges = if self.is_closed_day(day) { &[][..] } else { self.week.get(week).map_or(&[][..], Vec::as_slice) };
         ranges.iter().map(move |range| (at_minute(self.timezone, day, range.from), at_minute(self.timezone, day, range.to)))

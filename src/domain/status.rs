@@ -64,6 +64,8 @@ pub struct LiveCall {
     pub since: DateTime<Utc>,
     pub held_since: Option<DateTime<Utc>>,
     pub keypad: bool,
+    /// The guide that is followed in it; empty for none.
+    pub guide: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -1,6 +1,6 @@
 //! `/api/callbacks…`: the queue as it is read, and what a person does to it. Forms are judged here; the ledger decides the rest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -14,18 +14,22 @@ use super::calls::ask;
 use super::guard::Person;
 use super::refusal::Problem;
 use super::state::ScreenState;
-use crate::domain::callback::{Callback, CallbackId, Fields};
+use crate::domain::callback::{Answered, Callback, CallbackId, Fields};
 use crate::domain::identity::Caller;
 use crate::domain::number::E164;
 use crate::domain::text::ScreenText;
 use crate::store::callbacks::{self, View};
+use crate::switchboard::effect::Done;
 use crate::switchboard::input::{CallbackCommand, Command};
 
 /// The longest text of a field, in characters.
 const TEXT_MAX: usize = 2_000;
+/// Answers of one request, and the longest name of a step, in bytes.
+const ANSWERS_MAX: usize = 64;
+const STEP_MAX: usize = 64;
 
-type Id = Result<Path<i64>, PathRejection>;
-type Body = Map<String, Value>;
+pub(super) type Id = Result<Path<i64>, PathRejection>;
+pub(super) type Body = Map<String, Value>;
 
 pub async fn list(
     State(state): State<ScreenState>,
@@ -109,15 +113,22 @@ pub async fn postpone(
 }
 
 async fn carry_out(state: &ScreenState, Person(person): Person, what: CallbackCommand) -> Result<Json<Value>, Problem> {
-    let answer = ask(state, Command::Callback { person, what }).await.map_err(|problem| match problem.status {
-        StatusCode::NOT_FOUND => Problem::new(StatusCode::NOT_FOUND, "Ce rappel n'existe pas, ou n'existe plus."),
-        _ => problem,
-    })?;
-    let callback = answer.ok_or_else(|| Problem::unavailable("Le rappel n'a pas pu être relu."))?;
-    Ok(Json(shown(&callback, state.now().wall)))
+    let answer = ask(state, Command::Callback { person, what }).await.map_err(gone)?;
+    match answer {
+        Done::Callback(callback) => Ok(Json(shown(&callback, state.now().wall))),
+        Done::Nothing | Done::Call(_) => Err(Problem::unavailable("Le rappel n'a pas pu être relu.")),
+    }
 }
 
-fn id_of(id: Id) -> Result<CallbackId, Problem> {
+/// What was not found is a callback.
+pub(super) fn gone(problem: Problem) -> Problem {
+    match problem.status {
+        StatusCode::NOT_FOUND => Problem::new(StatusCode::NOT_FOUND, "Ce rappel n'existe pas, ou n'existe plus."),
+        _ => problem,
+    }
+}
+
+pub(super) fn id_of(id: Id) -> Result<CallbackId, Problem> {
     id.map(|Path(id)| CallbackId(id)).map_err(|_| Problem::absent())
 }
 
@@ -127,13 +138,13 @@ fn shown(c: &Callback, now: DateTime<Utc>) -> Value {
     json!({
         "id": c.id, "kind": "callback", "number": c.party.number().map(E164::as_str), "display": c.party.display(), "name": c.name.as_str(),
         "source": c.source, "subject": c.subject, "owner": c.owner, "claimed_by": c.claimed_by, "place": c.place, "note": c.note,
-        "guide": c.guide, "answers": null, "due": c.due.map(time), "overdue": c.is_overdue(now), "state": c.state, "attempts": c.attempts,
+        "guide": c.guide, "answers": c.answers, "due": c.due.map(time), "overdue": c.is_overdue(now), "state": c.state, "attempts": c.attempts,
         "missed_count": c.missed_count, "first_at": time(c.first_at), "last_at": time(c.last_at), "clip": null, "closed_by": c.closed_by,
         "to_confirm": c.to_confirm, "fold": c.folded.then_some("démarchage"), "marks": c.marks, "left_on_hold": c.left_on_hold,
     })
 }
 
-fn read(body: &[u8]) -> Result<Body, Problem> {
+pub(super) fn read(body: &[u8]) -> Result<Body, Problem> {
     serde_json::from_slice(body).map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "La demande n'est pas du JSON lisible."))
 }
 
@@ -150,22 +161,47 @@ fn fields(body: &Body) -> Result<Fields, Problem> {
         place: text(body, "place")?,
         note: text(body, "note")?,
         guide: text(body, "guide")?,
+        answers: answers(body)?,
         due: due(body)?,
     })
 }
 
 /// A text of the form; null empties it.
-fn text(body: &Body, field: &'static str) -> Result<Option<String>, Problem> {
+pub(super) fn text(body: &Body, field: &'static str) -> Result<Option<String>, Problem> {
     match body.get(field) {
         None => Ok(None),
         Some(Value::Null) if field == "number" => Ok(None),
         Some(Value::Null) => Ok(Some(String::new())),
         Some(Value::String(text)) if text.chars().count() <= TEXT_MAX => {
-            Ok(Some(text.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>().trim().to_owned()))
+            Ok(Some(plain(text)))
         }
         Some(Value::String(_)) => Err(Problem::field(field, "Ce texte est trop long.")),
         Some(_) => Err(Problem::field(field, "Un texte est attendu.")),
     }
+}
+
+/// A tick, a text, or null to take an answer away; the whole null takes all.
+fn answers(body: &Body) -> Result<Option<Option<BTreeMap<String, Option<Answered>>>>, Problem> {
+    let wrong = || Problem::field("answers", "Des réponses par étape sont attendues : {\"garantie\": true, \"sinistre\": \"…\"}.");
+    let given = match body.get("answers") {
+        None => return Ok(None),
+        Some(Value::Null) => return Ok(Some(None)),
+        Some(given) => given.as_object().filter(|given| given.len() <= ANSWERS_MAX).ok_or_else(wrong)?,
+    };
+    let one = |(step, answer): (&String, &Value)| {
+        let answer = match answer {
+            Value::Null => None,
+            Value::Bool(tick) => Some(Answered::Tick(*tick)),
+            Value::String(text) if text.chars().count() <= TEXT_MAX => Some(Answered::Text(plain(text))),
+            _ => return Err(wrong()),
+        };
+        if step.len() <= STEP_MAX { Ok((step.clone(), answer)) } else { Err(wrong()) }
+    };
+    Ok(Some(Some(given.iter().map(one).collect::<Result<_, _>>()?)))
+}
+
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>().trim().to_owned()
 }
 
 fn due(body: &Body) -> Result<Option<Option<DateTime<Utc>>>, Problem> {

@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 use super::refusal::Problem;
 use super::state::ScreenState;
 use crate::domain::call::CallId;
-use crate::domain::callback::Callback;
 use crate::domain::status::LineStatus;
 use crate::store::calls::{self, CallRow, Filter, LIMIT_DEFAULT, Page};
+use crate::switchboard::effect::Done;
 use crate::switchboard::input::Command;
 
 /// How long the signalling thread may take to answer.
@@ -47,7 +47,7 @@ pub async fn hangup(State(state): State<ScreenState>, id: Result<Path<i64>, Path
 }
 
 /// Hands a command to the switchboard and waits for its answer.
-pub(super) async fn ask(state: &ScreenState, command: Command) -> Result<Option<Box<Callback>>, Problem> {
+pub(super) async fn ask(state: &ScreenState, command: Command) -> Result<Done, Problem> {
     let busy = || Problem::unavailable("Le service est trop occupé pour répondre. Réessayez dans un instant.");
     let (reply, answer) = oneshot::channel();
     state.commands.try_send((command, reply)).map_err(|_| busy())?;

@@ -6,10 +6,13 @@
 pub mod backoff;
 pub mod callbacks;
 pub mod calls;
+pub mod day;
+pub mod dial;
 pub mod guard;
 pub mod line;
 pub mod login;
 pub mod page;
+pub mod plan;
 pub mod refusal;
 pub mod serve;
 pub mod state;
@@ -19,7 +22,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
-pub use state::{Asked, ScreenParts, ScreenState, SignIn};
+pub use state::{Asked, Plan, ScreenParts, ScreenState, SignIn};
 
 /// The longest body of a request.
 pub const BODY_MAX: usize = 64 * 1024;
@@ -37,13 +40,21 @@ pub fn router(state: ScreenState) -> Router {
         .route("/api/calls", get(calls::list))
         .route("/api/calls/{id}", get(calls::one))
         .route("/api/calls/{id}/hangup", post(calls::hangup))
+        .route("/api/calls/{id}/hold", post(dial::hold))
+        .route("/api/calls/{id}/resume", post(dial::resume))
+        .route("/api/dial", post(dial::dial))
         .route("/api/callbacks", get(callbacks::list).post(callbacks::create))
         .route("/api/callbacks/{id}", get(callbacks::one).patch(callbacks::patch))
+        .route("/api/callbacks/{id}/call", post(dial::call_back))
         .route("/api/callbacks/{id}/close", post(callbacks::close))
         .route("/api/callbacks/{id}/reopen", post(callbacks::reopen))
         .route("/api/callbacks/{id}/claim", post(callbacks::claim))
         .route("/api/callbacks/{id}/release", post(callbacks::release))
         .route("/api/callbacks/{id}/postpone", post(callbacks::postpone))
+        .route("/api/day", get(day::day))
+        .route("/api/directory", get(plan::directory))
+        .route("/api/explain", get(plan::explained))
+        .route("/api/guides", get(plan::guides))
         .fallback(refusal::not_found)
         .method_not_allowed_fallback(refusal::not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))

@@ -8,7 +8,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::backoff::Backoff;
 use super::refusal::Problem;
+use crate::dialplan::explain::TrunkWire;
+use crate::dialplan::guides::Guide;
+use crate::dialplan::rules::Rules;
 use crate::domain::entropy::Entropy;
+use crate::domain::hours::Hours;
 use crate::domain::now::Now;
 use crate::domain::status::LineStatus;
 use crate::store::{Readers, StoreError, Writer, secret};
@@ -29,6 +33,18 @@ pub enum SignIn {
     As(String),
 }
 
+/// What the pages read of the agency's files; replaced whole when they are read again.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub hours: Hours,
+    /// `[agency] per_person`: figures by person.
+    pub per_person: bool,
+    /// Dialling and the directory.
+    pub rules: Rules,
+    pub trunks: Vec<TrunkWire>,
+    pub guides: Vec<Guide>,
+}
+
 /// All that the shell gives.
 pub struct ScreenParts {
     pub readers: Readers,
@@ -45,6 +61,7 @@ pub struct ScreenParts {
     pub sign_in: SignIn,
     /// `[agency] name`.
     pub agency: String,
+    pub plan: watch::Receiver<Arc<Plan>>,
     pub clock: Box<dyn Fn() -> Now + Send + Sync>,
     pub entropy: Box<dyn Entropy>,
     /// The shell's own counters; the state of the line is added at each reading.
@@ -65,6 +82,7 @@ pub struct Inner {
     pub(super) tls: bool,
     pub(super) sign_in: SignIn,
     pub(super) agency: String,
+    plan: watch::Receiver<Arc<Plan>>,
     pub(super) metrics: Arc<Registry>,
     pub(super) backoff: Mutex<Backoff>,
     pub(super) hashing: Arc<Semaphore>,
@@ -84,6 +102,7 @@ impl ScreenState {
             tls: parts.tls,
             sign_in: parts.sign_in,
             agency: parts.agency,
+            plan: parts.plan,
             metrics: parts.metrics,
             backoff: Mutex::default(),
             hashing: Arc::new(Semaphore::new(HASHES)),
@@ -109,6 +128,11 @@ impl ScreenState {
 
     pub(super) fn new_secret(&self) -> String {
         secret::new_secret(self.entropy.lock().unwrap_or_else(PoisonError::into_inner).as_mut())
+    }
+
+    /// The agency's files as they were last read.
+    pub(super) fn plan(&self) -> Arc<Plan> {
+        self.plan.borrow().clone()
     }
 
     /// The line as it was last told.

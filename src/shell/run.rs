@@ -37,7 +37,7 @@ use super::clock::{self, System};
 use super::rtp_io::{self, PortRange, RtpIo};
 use super::signalling::{Inbox, MAX_INBOX, Signalling, Surroundings, Tickets};
 use super::sip_io::{MAX_STREAM_QUEUE, SipIo};
-use crate::screen::SignIn;
+use crate::screen::{Plan, SignIn};
 
 /// After SIGTERM running calls may go on that long.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -49,6 +49,7 @@ const WEB_THREADS: usize = 2;
 /// Everything the service needs, each layer's own plain data; filled from the configuration by the command line.
 pub struct Service {
     pub agency: String,
+    pub plan: Plan,
     pub sign_in: SignIn,
     pub listen: Vec<(Transport, SocketAddr)>,
     pub advertise: Option<IpAddr>,
@@ -102,7 +103,7 @@ pub enum RunError {
 }
 
 /// Reads the configuration again; the error is what to tell the owner, in French.
-pub type Reloader = Box<dyn Fn() -> Result<Reload, String> + Send>;
+pub type Reloader = Box<dyn Fn() -> Result<(Reload, Plan), String> + Send>;
 
 /// What the records hold for the line.
 struct Kept {
@@ -135,6 +136,7 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let (writer, writer_thread) = opened.start(Box::new(clock::now), done)?;
     let rtp = Arc::new(start_rtp(&service, inbox.clone())?);
     let (status, status_end) = watch::channel(Arc::new(LineStatus::default()));
+    let (plan, plan_end) = watch::channel(Arc::new(service.plan.clone()));
     let targets = service.trunks.iter().map(|(t, _)| (t.target.clone(), t.transport)).collect();
     let web = super::web::Web {
         listen: service.web_listen.clone(),
@@ -143,6 +145,7 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
         readers,
         writer: writer.clone(),
         status: status_end,
+        plan: plan_end,
         inbox: inbox.clone(),
         targets,
         agency: service.agency.clone(),
@@ -163,7 +166,7 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let result = match ready_end.blocking_recv() {
         // calls are taken from here on; "healthy" is said once they would hear everything
         Ok(Ok(())) if prompts.join().is_err() => Err(RunError::Io(std::io::Error::other("the prompts' thread ended by a panic"))),
-        Ok(Ok(())) => web_thread(web, inbox, &signalling, &reload),
+        Ok(Ok(())) => web_thread(web, inbox, &signalling, (&reload, plan)),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(RunError::Io(std::io::Error::other("the signalling thread ended"))),
     };
@@ -272,8 +275,9 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
         kept.first_call,
         1,
     );
-    line.load(kept.callbacks, kept.next_callback);
-    let unwritten = stranded(now, &mut line, kept.stranded);
+    let mut out = Vec::new();
+    line.load(kept.callbacks, kept.next_callback, &mut out);
+    let unwritten = stranded(now, &mut line, kept.stranded, out);
     let mut lines = Lines::default();
     for (settings, _) in service.trunks {
         lines.add(settings);
@@ -292,9 +296,8 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
     (Exchange::new(now, parts), unwritten)
 }
 
-/// Calls that the last process left without end open their callbacks; what is to be written of it.
-fn stranded(now: Now, line: &mut Line, calls: Vec<Stranded>) -> VecDeque<(Seq, Record)> {
-    let mut out = Vec::new();
+/// Calls that the last process left without end open their callbacks; what is to be written of it, after what `out` holds already.
+fn stranded(now: Now, line: &mut Line, calls: Vec<Stranded>, mut out: Vec<Effect>) -> VecDeque<(Seq, Record)> {
     for Stranded { call, at, party, name } in calls {
         line.handle(now, Input::Interrupted { call, at, caller: party, name }, &mut out);
     }
@@ -329,7 +332,7 @@ fn web_thread(
     web: super::web::Web,
     inbox: mpsc::Sender<Inbox>,
     signalling: &std::thread::JoinHandle<()>,
-    reload: &Reloader,
+    reload: (&Reloader, watch::Sender<Arc<Plan>>),
 ) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WEB_THREADS).enable_all().build()?;
     let result = runtime.block_on(async {
@@ -342,7 +345,11 @@ fn web_thread(
     result
 }
 
-async fn signals(inbox: mpsc::Sender<Inbox>, signalling: &std::thread::JoinHandle<()>, reload: &Reloader) -> Result<(), RunError> {
+async fn signals(
+    inbox: mpsc::Sender<Inbox>,
+    signalling: &std::thread::JoinHandle<()>,
+    (reload, plans): (&Reloader, watch::Sender<Arc<Plan>>),
+) -> Result<(), RunError> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hangup = signal(SignalKind::hangup())?;
@@ -352,8 +359,9 @@ async fn signals(inbox: mpsc::Sender<Inbox>, signalling: &std::thread::JoinHandl
             _ = interrupt.recv() => break,
             () = ended(signalling) => return Ok(()),
             _ = hangup.recv() => match reload() {
-                Ok(reload) => {
+                Ok((reload, plan)) => {
                     tracing::info!("configuration read again");
+                    plans.send_replace(Arc::new(plan));
                     let _ = inbox.send(Inbox::Reload(Box::new(reload))).await;
                 }
                 Err(why) => tracing::error!(why, "the new configuration is refused, the old one stays"),

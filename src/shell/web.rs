@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use crate::domain::status::LineStatus;
-use crate::screen::{self, Asked, ScreenParts, ScreenState, SignIn};
+use crate::screen::{self, Asked, Plan, ScreenParts, ScreenState, SignIn};
 use crate::sip::api::Transport;
 use crate::store::{Readers, Writer};
 
@@ -31,6 +31,7 @@ pub struct Web {
     pub readers: Readers,
     pub writer: Writer,
     pub status: watch::Receiver<Arc<LineStatus>>,
+    pub plan: watch::Receiver<Arc<Plan>>,
     pub inbox: mpsc::Sender<Inbox>,
     /// Each trunk's name and transport, to be followed by the resolver.
     pub targets: Vec<(String, Transport)>,
@@ -56,6 +57,7 @@ impl Web {
             tls: false,
             sign_in: self.sign_in,
             agency: self.agency,
+            plan: self.plan,
             clock: Box::new(clock::now),
             entropy: Box::new(System::default()),
             metrics: Arc::new(Registry::default()),

@@ -6,6 +6,7 @@
 pub mod callbacks;
 pub mod calls;
 mod committer;
+pub mod day;
 pub mod error;
 pub mod journal;
 pub mod open;

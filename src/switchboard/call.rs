@@ -3,6 +3,7 @@
 //! ```text
 //!   incoming, internal:  Hunting -> Talking <-> Transferring
 //!   outgoing:            Calling -> Talking;  Speaking (refused, with a spoken reason)
+//!   started by the page: Fetching -> Calling (outside), Hunting (a colleague)
 //! ```
 //! Leaving any of them ends in another or in `Line::finish`, which closes every leg named by [`Call::legs`].
 
@@ -15,6 +16,7 @@ use crate::domain::text::ScreenText;
 
 use super::effect::Refuse;
 use super::input::{Progress, Seq};
+use super::originate::Fetching;
 use super::ringing::Hunt;
 
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(super) struct Call {
     pub(super) trunk: Option<usize>,
     /// When both sides were up for the first time.
     pub(super) connected: Option<Now>,
+    /// The guide that is followed in it; empty for none.
+    pub(super) guide: String,
     /// It has a row: all but those that only hear a prompt from us.
     pub(super) recorded: bool,
     pub(super) state: State,
@@ -41,6 +45,7 @@ pub(super) struct Call {
 #[derive(Debug)]
 pub(super) enum State {
     Hunting(Hunt),
+    Fetching(Fetching),
     Calling(Calling),
     Speaking(Speaking),
     Talking(Talk),
@@ -60,6 +65,10 @@ pub(super) struct Calling {
     /// What the far end did last, and what the phone was told of it.
     pub(super) far_end: Progress,
     pub(super) told: Progress,
+    /// The phone was rung first and is up: what it is told is sound alone.
+    pub(super) fetched: bool,
+    /// Its hold button is on already.
+    pub(super) holds: bool,
 }
 
 /// A phone hears why its call is not made.
@@ -78,13 +87,30 @@ pub(super) struct Party {
     pub(super) phone: Option<Extension>,
     /// It pressed its own hold button: the other hears music.
     pub(super) holds: bool,
+    /// The page holds the other for it: the same.
+    pub(super) parks: bool,
+    /// Since when the other hears music for either reason.
+    pub(super) away_since: Option<Now>,
     /// It does not reply any more (row 19): the other hears "merci de patienter".
     pub(super) silent: bool,
 }
 
 impl Party {
     pub(super) fn new(leg: LegId, phone: Option<Extension>) -> Party {
-        Party { leg, phone, holds: false, silent: false }
+        Party { leg, phone, holds: false, parks: false, away_since: None, silent: false }
+    }
+
+    /// The other hears music.
+    pub(super) fn is_away(&self) -> bool {
+        self.holds || self.parks
+    }
+
+    /// One of the two reasons came or went; whether the other hears something else now.
+    pub(super) fn hold(&mut self, now: Now, holds: bool, parks: bool) -> bool {
+        let was = self.is_away();
+        (self.holds, self.parks) = (holds, parks);
+        self.away_since = if self.is_away() { self.away_since.or(Some(now)) } else { None };
+        was != self.is_away()
     }
 }
 
@@ -133,6 +159,7 @@ impl Call {
     pub(super) fn legs(&self) -> Vec<LegId> {
         match &self.state {
             State::Hunting(hunt) => hunt.attempts().map(|a| a.leg).chain([hunt.caller]).collect(),
+            State::Fetching(f) => vec![f.leg],
             State::Calling(c) => vec![c.far, c.caller],
             State::Speaking(s) => vec![s.caller],
             State::Talking(t) => vec![t.callee.leg, t.caller.leg],
@@ -157,8 +184,10 @@ impl Call {
         match (&self.state, self.direction) {
             (State::Talking(_) | State::Transferring(_), _) => self.cut(),
             (State::Speaking(s), _) => End::new(Outcome::Out(s.outcome), s.why),
-            (State::Hunting(_) | State::Calling(_), Direction::Incoming) => End::new(Outcome::Missed(reason), why),
-            (State::Hunting(_) | State::Calling(_), Direction::Outgoing | Direction::Internal) => End::new(Outcome::Out(Out::Failed), why),
+            (State::Hunting(_) | State::Fetching(_) | State::Calling(_), Direction::Incoming) => End::missed(reason, why),
+            (State::Hunting(_) | State::Fetching(_) | State::Calling(_), Direction::Outgoing | Direction::Internal) => {
+                End::out(Out::Failed, why)
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::callback::{CallResult, Callback, CallbackId, CallbackState, F
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
 
-use super::effect::{Effect, Refusal};
+use super::effect::{Done, Effect, Refusal};
 use super::input::{CallbackCommand, Ticket};
 use super::ledger::BUSY_AGAIN;
 use super::line::Line;
@@ -23,7 +23,7 @@ impl Line {
                 let callback = self.merged(now.wall, callback, out);
                 let seq = self.keep(callback, out);
                 if let Some(kept) = out.iter().rev().find_map(written) {
-                    self.ledger.waiting.insert(seq, (ticket, kept));
+                    self.ledger.waiting.insert(seq, (ticket, Done::Callback(Box::new(kept))));
                 }
             }
             Err(refusal) => out.push(Effect::Reply(ticket, Err(refusal))),
@@ -34,7 +34,7 @@ impl Line {
         match what {
             CallbackCommand::Create(fields) => Ok(self.created(now, fields)),
             CallbackCommand::Patch(id, fields) => {
-                let mut entry = self.entry(id)?;
+                let mut entry = self.not_called_by_another(id, person)?;
                 write(&mut entry, fields);
                 Ok(entry)
             }
@@ -60,6 +60,9 @@ impl Line {
             }
             CallbackCommand::Release(id) => {
                 let mut entry = self.held_by(id, person)?;
+                if entry.state == CallbackState::Calling {
+                    return Err(Refusal::Conflict("Ce rappel est en cours d'appel."));
+                }
                 entry.claimed_by = None;
                 Ok(entry)
             }
@@ -86,7 +89,12 @@ impl Line {
         }
     }
 
-    fn open_held_by(&self, id: CallbackId, person: &str) -> Result<Callback, Refusal> {
+    fn not_called_by_another(&self, id: CallbackId, person: &str) -> Result<Callback, Refusal> {
+        let entry = self.entry(id)?;
+        if entry.state == CallbackState::Calling { self.held_by(id, person) } else { Ok(entry) }
+    }
+
+    pub(super) fn open_held_by(&self, id: CallbackId, person: &str) -> Result<Callback, Refusal> {
         let entry = self.held_by(id, person)?;
         if entry.is_open() { Ok(entry) } else { Err(Refusal::Conflict("Ce rappel est clos : rouvrez-le d'abord.")) }
     }
@@ -152,6 +160,8 @@ impl Line {
             claimed_by: entry.claimed_by.clone().or(other.claimed_by.clone()),
             due: [entry.due, other.due].into_iter().flatten().min(),
             left_on_hold: entry.left_on_hold || other.left_on_hold,
+            // a call for either goes on
+            state: if other.state == CallbackState::Calling { other.state } else { entry.state },
             attempts: entry.attempts.max(other.attempts),
             missed_count: entry.missed_count.saturating_add(other.missed_count),
             first_at: entry.first_at.min(other.first_at),
@@ -192,6 +202,7 @@ fn reopen(entry: &mut Callback) {
 
 fn write(entry: &mut Callback, fields: Fields) {
     if let Some(party) = fields.party {
+        entry.marks.retain(|mark| *mark != Mark::ToCheck);
         entry.party = party;
     }
     if let Some(name) = fields.name {
@@ -200,6 +211,18 @@ fn write(entry: &mut Callback, fields: Fields) {
     if let Some(due) = fields.due {
         entry.due = due;
         entry.planned = due.is_some();
+    }
+    match fields.answers {
+        None => {}
+        Some(None) => entry.answers.clear(),
+        Some(Some(answers)) => {
+            for (step, answer) in answers {
+                match answer {
+                    Some(answer) => entry.answers.insert(step, answer),
+                    None => entry.answers.remove(&step),
+                };
+            }
+        }
     }
     let texts = [
         (&mut entry.subject, fields.subject),

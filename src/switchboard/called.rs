@@ -8,6 +8,7 @@ use super::effect::Effect;
 use super::input::{Progress, Refusal};
 use super::legs::{LegState, Legs};
 use super::line::Line;
+use super::originate::not_fetched;
 use super::timers::Owner;
 
 impl Line {
@@ -35,6 +36,7 @@ impl Line {
         let Some(call) = self.take(id) else { return };
         match call.state {
             State::Hunting(_) => self.phone_answered(now, call, leg, out),
+            State::Fetching(_) => self.fetched(now, call, leg, out),
             State::Calling(_) => self.far_answered(now, call, out),
             State::Transferring(_) => self.transfer_answered(now, call, leg, out),
             State::Speaking(_) | State::Talking(_) => self.put(call),
@@ -56,6 +58,7 @@ impl Line {
         let Some(call) = self.take(id) else { return };
         match call.state {
             State::Hunting(_) => self.phone_said_no(now, call, leg, why, out),
+            State::Fetching(_) => self.finish(now, call, not_fetched(), out),
             State::Calling(_) => self.far_said_no(now, call, why, out),
             State::Transferring(_) => self.transfer_said_no(now, call, leg, out),
             State::Speaking(_) | State::Talking(_) => self.put(call),

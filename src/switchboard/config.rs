@@ -64,6 +64,8 @@ pub struct TrunkConfig {
 /// What dialled digits mean (RULES 7), asked of the dial plan.
 pub trait Router: Send {
     fn route(&self, extension: &Extension, digits: &str) -> Route;
+    /// Somebody of the records: what is a number already never goes through the grammar of dialling again (RULES 7.4).
+    fn party(&self, extension: &Extension, party: &Caller) -> Route;
 }
 
 /// The decision on dialled digits.
@@ -75,12 +77,23 @@ pub enum Route {
     Outside(OutboundPermit),
     /// Never barred, counted, or refused for want of a channel.
     Emergency(OutboundPermit),
-    /// `prompt` is spoken in early media before `why`; `party` is what the record shows.
+    /// `prompt` is spoken in early media before `why`; `party` is what the record shows, `said` what a page does.
     Refused {
         why: Refuse,
         party: Caller,
         prompt: Option<&'static str>,
+        said: String,
     },
+}
+
+impl Route {
+    /// The right to call out, when there is one.
+    pub fn permit(&self) -> Option<&OutboundPermit> {
+        match self {
+            Route::Outside(permit) | Route::Emergency(permit) => Some(permit),
+            Route::Extension(_) | Route::Switch(_) | Route::Refused { .. } => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,19 +106,32 @@ pub enum Switch {
 
 impl Router for Rules {
     fn route(&self, extension: &Extension, digits: &str) -> Route {
-        let refused = |why, prompt| Route::Refused { why, party: dialled(digits), prompt: Some(prompt) };
         match route::route(digits, extension, self).kind {
             Kind::Emergency(permit) => Route::Emergency(permit),
             Kind::Outside(permit) => Route::Outside(permit),
             Kind::Extension(target) => Route::Extension(target),
+            Kind::SpeedDial { permit, .. } if permit.is_emergency() => Route::Emergency(permit),
+            Kind::SpeedDial { permit, .. } => Route::Outside(permit),
             Kind::Code(Code::DoNotDisturb) => Route::Switch(Switch::DoNotDisturb),
             Kind::Code(Code::OpenClose) => Route::Switch(Switch::Open),
             Kind::Code(Code::NextCallback | Code::AudioTest | Code::RecordPrompt(_) | Code::SpeedDial(_)) => {
-                refused(Refuse::NotFound, "numero-inexistant")
+                refused(dialled(digits), &route::Refusal::UnknownCode)
             }
-            Kind::Refused(refusal) => refused(if refusal.status() == BARRED { Refuse::Barred } else { Refuse::NotFound }, refusal.prompt()),
+            Kind::Refused(refusal) => refused(dialled(digits), &refusal),
         }
     }
+
+    fn party(&self, extension: &Extension, party: &Caller) -> Route {
+        match route::permit_for_party(party, extension, self) {
+            Ok(permit) => Route::Outside(permit),
+            Err(refusal) => refused(party.clone(), &refusal),
+        }
+    }
+}
+
+fn refused(party: Caller, refusal: &route::Refusal) -> Route {
+    let why = if refusal.status() == BARRED { Refuse::Barred } else { Refuse::NotFound };
+    Route::Refused { why, party, prompt: Some(refusal.prompt()), said: refusal.french() }
 }
 
 /// What the record of a call that went nowhere shows: the number if it is one, else what was dialled.

@@ -1,13 +1,25 @@
 //! All that the rules can ask for. The exchange carries it out in this order and decides nothing.
 
+use std::borrow::Cow;
+
 use crate::dialplan::route::OutboundPermit;
-use crate::domain::call::{Extension, LegId, Record};
+use crate::domain::call::{CallId, Extension, LegId, Record};
 use crate::domain::callback::Callback;
 
 use super::input::{Seq, Ticket};
 
 /// How a command of the page went.
-pub type Answer = Result<Option<Box<Callback>>, Refusal>;
+pub type Answer = Result<Done, Refusal>;
+
+/// What a command that was carried out is answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    Nothing,
+    /// The callback that it was about, as it is written.
+    Callback(Box<Callback>),
+    /// The call that it started; its row is written.
+    Call(CallId),
+}
 
 #[derive(Debug, PartialEq)]
 pub enum Effect {
@@ -39,7 +51,7 @@ pub enum Effect {
     TransferResult { leg: LegId, status: u16 },
     /// Write; `Input::Recorded(seq)` comes back.
     Record(Seq, Record),
-    /// The answer to a command of the page, with the callback that it was about.
+    /// The answer to a command of the page.
     Reply(Ticket, Answer),
     /// Nothing runs any more after a `Drain` or `Stop`.
     Idle,
@@ -92,4 +104,10 @@ pub enum Sound {
 pub enum Refusal {
     NotFound,
     Conflict(&'static str),
+    /// That field of the form cannot stand so.
+    Field(&'static str, Cow<'static, str>),
+    /// Not allowed from that phone.
+    Barred(Cow<'static, str>),
+    /// Nothing is wrong with it, and the line cannot take it now.
+    Unavailable(&'static str),
 }

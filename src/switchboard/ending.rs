@@ -6,9 +6,10 @@ use crate::domain::outcome::{Out, Outcome, Reason};
 
 use super::alerts::SHORT;
 use super::call::{Call, Calling, End, State};
-use super::effect::{Effect, Refusal, Refuse};
+use super::effect::{Done, Effect, Refusal, Refuse};
 use super::input::{Command, Ticket};
 use super::line::{Line, Phase};
+use super::originate::{Fetching, not_fetched};
 use super::ringing::Hunt;
 use super::timers::Owner;
 
@@ -21,7 +22,10 @@ impl Line {
         }
         self.timers.cancel(Owner::Call(call.id));
         self.searching.remove(&call.id);
-        if let State::Hunting(Hunt { opened: Some(seq), .. }) | State::Calling(Calling { opened: Some(seq), .. }) = &call.state {
+        if let State::Hunting(Hunt { opened: Some(seq), .. })
+        | State::Fetching(Fetching { opened: Some(seq), .. })
+        | State::Calling(Calling { opened: Some(seq), .. }) = &call.state
+        {
             self.awaited.remove(seq);
         }
         self.dirty = true;
@@ -48,7 +52,8 @@ impl Line {
                 };
                 self.unanswered(now, call, end, out);
             }
-            State::Calling(_) => self.finish(now, call, End::out(Out::NoAnswer, Refuse::Unavailable), out),
+            State::Fetching(_) => self.finish(now, call, not_fetched(), out),
+            State::Calling(_) => self.let_down(now, call, End::out(Out::NoAnswer, Refuse::Unavailable), out),
             State::Speaking(s) => {
                 let end = End::out(s.outcome, s.why);
                 self.finish(now, call, end, out);
@@ -78,12 +83,21 @@ impl Line {
                 };
                 let end = match (&call.state, call.direction) {
                     (State::Hunting(_), Direction::Incoming) => End::missed(Reason::Refused, Refuse::Busy),
-                    (State::Hunting(_) | State::Calling(_), _) => End::out(Out::Cancelled, Refuse::Cancelled),
+                    (State::Hunting(_) | State::Fetching(_) | State::Calling(_), _) => End::out(Out::Cancelled, Refuse::Cancelled),
                     (State::Speaking(s), _) => End::out(s.outcome, s.why),
                     (State::Talking(_) | State::Transferring(_), _) => End::new(Outcome::Answered(None), Refuse::Cancelled),
                 };
                 self.finish(now, call, end, out);
-                out.push(Effect::Reply(ticket, Ok(None)));
+                out.push(Effect::Reply(ticket, Ok(Done::Nothing)));
+            }
+            Command::Hold { person, call, on } => {
+                let answer = self.page_holds(now, &person, call, on, out);
+                out.push(Effect::Reply(ticket, answer));
+            }
+            Command::Dial { person, to, extension, guide } => {
+                if let Err(refusal) = self.originate(now, ticket, &person, to, extension, guide, out) {
+                    out.push(Effect::Reply(ticket, Err(refusal)));
+                }
             }
             Command::Callback { person, what } => self.callback_command(now, ticket, &person, what, out),
         }

@@ -25,14 +25,14 @@ impl Call {
         match &self.state {
             State::Hunting(hunt) => hunt.targets == Targets::Group,
             State::Transferring(transfer) => transfer.stage == Stage::Back(None),
-            State::Calling(_) | State::Speaking(_) | State::Talking(_) => false,
+            State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) => false,
         }
     }
 
     pub(super) fn hunt_mut(&mut self) -> Option<&mut Hunt> {
         match &mut self.state {
             State::Hunting(hunt) => Some(hunt),
-            State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => None,
+            State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => None,
         }
     }
 }
@@ -65,6 +65,7 @@ impl Line {
             emergency: false,
             trunk: Some(trunk),
             connected: None,
+            guide: String::new(),
             recorded: true,
             state,
         };
@@ -129,7 +130,7 @@ impl Line {
 
     /// No phone takes this caller, or none did in time: the one place where a hunt is given up (RULES 2.5).
     pub(super) fn unanswered(&mut self, now: Now, call: Call, end: End, out: &mut Vec<Effect>) {
-        self.finish(now, call, end, out);
+        self.let_down(now, call, end, out);
     }
 
     fn targets(&self, targets: &Targets) -> Vec<Extension> {
@@ -187,6 +188,18 @@ impl Line {
         out: &mut Vec<Effect>,
     ) -> LegId {
         let leg = self.legs.call(call.id, Who::Phone(extension.clone()));
+        self.ring_on(now, call, colleague, (leg, extension), out);
+        leg
+    }
+
+    pub(super) fn ring_on(
+        &mut self,
+        now: Now,
+        call: &Call,
+        colleague: Option<&Extension>,
+        (leg, extension): (LegId, Extension),
+        out: &mut Vec<Effect>,
+    ) {
         self.timers.set(Owner::Leg(leg), now.instant + Duration::from_secs(REPLY_SECONDS));
         let (number, name) = match colleague {
             Some(from) => {
@@ -195,7 +208,6 @@ impl Line {
             None => (call.party.display(), self.shown_name(call)),
         };
         out.push(Effect::RingPhone { leg, extension, number, name });
-        leg
     }
 
     pub(super) fn phone_answered(&mut self, now: Now, mut call: Call, leg: LegId, out: &mut Vec<Effect>) {
@@ -206,7 +218,9 @@ impl Line {
             self.put(call);
             return;
         };
-        out.push(Effect::Answer(caller));
+        if !self.legs.is_up(caller) {
+            out.push(Effect::Answer(caller));
+        }
         out.push(Effect::Join(caller, leg));
         for other in others {
             self.timers.cancel(Owner::Leg(other));
@@ -255,7 +269,7 @@ impl Line {
         } else if call.direction == Direction::Incoming {
             self.seek(now, call, out);
         } else {
-            self.finish(now, call, internal_end(why), out);
+            self.unanswered(now, call, internal_end(why), out);
         }
     }
 

@@ -112,11 +112,34 @@ pub enum Gone {
 #[allow(clippy::large_enum_variant, reason = "one at a time, handed on at once")]
 pub enum Command {
     HangUp(CallId),
+    /// Puts the other party of a call on hold, or takes it back; `person` says whose side it is of a call between two phones.
+    Hold {
+        person: String,
+        call: CallId,
+        on: bool,
+    },
+    /// Rings a phone of the person, then calls. `extension` names another phone than the person's own.
+    Dial {
+        person: String,
+        to: To,
+        extension: Option<Extension>,
+        /// The guide that is followed in it; empty for none.
+        guide: String,
+    },
     /// A person changes the ledger.
     Callback {
         person: String,
         what: CallbackCommand,
     },
+}
+
+/// Whom the page calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// As a person writes or dials it.
+    Number(String),
+    /// The party of a callback, which is locked for the others while the call lasts.
+    Callback(CallbackId),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,9 +16,10 @@ use crate::domain::outcome::{Out, Outcome, Reason, Why};
 use crate::domain::text::ScreenText;
 
 use super::call::{Call, State};
-use super::effect::Effect;
+use super::effect::{Done, Effect};
 use super::input::{Progress, Seq, Ticket};
 use super::line::Line;
+use super::lock::{Lock, Unlocked};
 
 /// Closed entries that stay at hand to be reopened.
 pub const MAX_CLOSED: usize = 1_000;
@@ -35,7 +36,9 @@ pub(super) struct Ledger {
     pub(super) entries: BTreeMap<CallbackId, Callback>,
     pub(super) next: i64,
     /// Answers of the page that wait for their record.
-    pub(super) waiting: HashMap<Seq, (Ticket, Callback)>,
+    pub(super) waiting: HashMap<Seq, (Ticket, Done)>,
+    /// Entries that are being called, by the call.
+    pub(super) locks: HashMap<CallId, Lock>,
 }
 
 /// How a caller was lost.
@@ -80,6 +83,7 @@ impl Ledger {
             place: String::new(),
             note: String::new(),
             guide: String::new(),
+            answers: BTreeMap::new(),
             due: None,
             planned: false,
             left_on_hold: false,
@@ -99,8 +103,8 @@ impl Ledger {
 
     /// A record is safe: whoever waited for it is answered.
     pub(super) fn recorded(&mut self, seq: Seq, out: &mut Vec<Effect>) {
-        if let Some((ticket, callback)) = self.waiting.remove(&seq) {
-            out.push(Effect::Reply(ticket, Ok(Some(Box::new(callback)))));
+        if let Some((ticket, done)) = self.waiting.remove(&seq) {
+            out.push(Effect::Reply(ticket, Ok(done)));
         }
     }
 
@@ -115,9 +119,10 @@ impl Ledger {
 
 impl Line {
     /// What the records hold, before the first input. `next` is greater than any id ever used.
-    pub fn load(&mut self, callbacks: Vec<Callback>, next: CallbackId) {
+    pub fn load(&mut self, callbacks: Vec<Callback>, next: CallbackId, out: &mut Vec<Effect>) {
         self.ledger.entries = callbacks.into_iter().map(|c| (c.id, c)).collect();
         self.ledger.next = next.0;
+        self.break_locks(out);
     }
 
     /// Due times follow new opening hours from now on.
@@ -136,6 +141,14 @@ impl Line {
 
     /// What the end of a call means for the ledger (RULES 3, last column).
     pub(super) fn ledger_of(&mut self, now: Now, call: &Call, outcome: Outcome, out: &mut Vec<Effect>) {
+        let unlocked = self.unlock(call);
+        if unlocked != Unlocked::Settled {
+            self.fact(now, call, outcome, out);
+        }
+        self.write_unlocked(unlocked, out);
+    }
+
+    fn fact(&mut self, now: Now, call: &Call, outcome: Outcome, out: &mut Vec<Effect>) {
         if call.emergency || call.direction == Direction::Internal {
             return;
         }

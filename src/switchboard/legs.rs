@@ -20,6 +20,8 @@ pub(super) enum Who {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LegState {
+    /// A phone that is rung as soon as its call is written. The exchange does not know the leg yet.
+    Reserved,
     /// It called us and was not answered.
     Calling,
     /// We called it and it did not answer.
@@ -54,8 +56,9 @@ impl Legs {
         self.table.get(&leg)
     }
 
+    /// Those that the exchange knows.
     pub(super) fn len(&self) -> usize {
-        self.table.len()
+        self.table.values().filter(|leg| leg.state != LegState::Reserved).count()
     }
 
     pub(super) fn desk(&self, extension: &Extension) -> Option<&Desk> {
@@ -86,6 +89,26 @@ impl Legs {
         self.next = (self.next + 1) & !THEIRS;
         self.insert(leg, Leg { call, who, state: LegState::Called });
         leg
+    }
+
+    /// A phone that will be rung: from now on it is not idle any more.
+    pub(super) fn reserve(&mut self, call: CallId, extension: Extension) -> LegId {
+        let leg = self.call(call, Who::Phone(extension));
+        if let Some(reserved) = self.table.get_mut(&leg) {
+            reserved.state = LegState::Reserved;
+        }
+        leg
+    }
+
+    /// A reserved phone is rung now.
+    pub(super) fn rung(&mut self, id: LegId) {
+        if let Some(leg) = self.table.get_mut(&id).filter(|leg| leg.state == LegState::Reserved) {
+            leg.state = LegState::Called;
+        }
+    }
+
+    pub(super) fn is_up(&self, id: LegId) -> bool {
+        self.table.get(&id).is_some_and(|leg| leg.state == LegState::Up)
     }
 
     fn insert(&mut self, id: LegId, leg: Leg) {
@@ -141,10 +164,11 @@ impl Legs {
     /// Ends it from our side, as its state asks: refused with `why`, cancelled, or hung up. Nothing when it is gone already.
     pub(super) fn close(&mut self, id: LegId, why: Refuse, out: &mut Vec<Effect>) {
         let Some(leg) = self.gone(id) else { return };
-        out.push(match leg.state {
-            LegState::Calling => Effect::Refuse { leg: id, why },
-            LegState::Called => Effect::Cancel { leg: id, elsewhere: false },
-            LegState::Up => Effect::HangUp(id),
+        out.extend(match leg.state {
+            LegState::Reserved => None,
+            LegState::Calling => Some(Effect::Refuse { leg: id, why }),
+            LegState::Called => Some(Effect::Cancel { leg: id, elsewhere: false }),
+            LegState::Up => Some(Effect::HangUp(id)),
         });
     }
 

@@ -102,13 +102,13 @@ impl Line {
             Input::Answered { leg } => self.answered(now, leg, out),
             Input::Refused { leg, why } => self.refused(now, leg, why, out),
             Input::Gone { leg, why } => self.gone(now, leg, why, out),
-            Input::Held { leg, on } => self.held(leg, on, out),
+            Input::Held { leg, on } => self.held(now, leg, on, out),
             Input::PhoneSilent { leg } => self.phone_silent(now, leg, out),
             Input::PhoneSpeaks { leg } => self.phone_speaks(leg, out),
             Input::Transfers { leg, digits } => self.transfers(now, leg, &digits, out),
             Input::Key { leg, key } => self.key(now, leg, key, out),
             Input::Played { leg } => self.played(now, leg, out),
-            Input::Recorded(seq) => self.recorded(seq, out),
+            Input::Recorded(seq) => self.recorded(now, seq, out),
             Input::Phone { extension, registered } => self.phone(&extension, registered),
             Input::DoNotDisturb { extension, on } => self.do_not_disturb(now, &extension, on, out),
             Input::Trunk { trunk, usable } => self.trunk(now, trunk, usable, out),
@@ -206,14 +206,16 @@ impl Line {
         (call, seq)
     }
 
-    pub(super) fn recorded(&mut self, seq: Seq, out: &mut Vec<Effect>) {
+    pub(super) fn recorded(&mut self, now: Now, seq: Seq, out: &mut Vec<Effect>) {
         self.ledger.recorded(seq, out);
         let Some(call) = self.awaited.remove(&seq).and_then(|id| self.calls.get_mut(&id)) else { return };
+        let id = call.id;
         match &mut call.state {
             State::Hunting(hunt) => {
                 hunt.opened = None;
                 out.push(Effect::Ringing(hunt.caller));
             }
+            State::Fetching(_) => self.fetch(now, id, out),
             State::Calling(calling) => {
                 calling.opened = None;
                 calling.tell(out);

@@ -16,6 +16,8 @@ mod keypad;
 mod ledger;
 mod legs;
 pub mod line;
+mod lock;
+mod originate;
 pub mod outbound;
 mod phones;
 mod ringing;

@@ -37,11 +37,12 @@ impl Calling {
             return;
         }
         self.told = self.far_end;
-        match self.far_end {
-            Progress::Alive => {}
-            Progress::Ringing => out.push(Effect::Ringing(self.caller)),
-            Progress::EarlyMedia => {
-                out.push(Effect::EarlyMedia(self.caller));
+        match (self.far_end, self.fetched) {
+            (Progress::Alive, _) => {}
+            (Progress::Ringing, false) => out.push(Effect::Ringing(self.caller)),
+            (Progress::Ringing, true) => out.push(Effect::Play(self.caller, Sound::Ringback)),
+            (Progress::EarlyMedia, fetched) => {
+                out.extend((!fetched).then_some(Effect::EarlyMedia(self.caller)));
                 out.push(Effect::Join(self.caller, self.far));
             }
         }
@@ -64,7 +65,10 @@ impl Line {
             Route::Refused { party, .. } => (Direction::Outgoing, party.clone()),
         };
         let refused = self.may_not_dial(&extension, &route);
-        let (id, seq) = self.opened(now, direction, (party.clone(), ScreenText::default()), Some(extension.clone()), out);
+        let (name, guide) = route.permit().and_then(|permit| permit.entry()).map_or_else(Default::default, |entry| {
+            (ScreenText::clean(&entry.name), entry.guide.clone())
+        });
+        let (id, seq) = self.opened(now, direction, (party.clone(), name.clone()), Some(extension.clone()), out);
         self.legs.arrived(leg, id, Who::Phone(extension.clone()));
         // Until it is known where the call goes it is one that nobody is rung for.
         let state = State::Hunting(Hunt::new(leg, Targets::One(extension.clone()), seq));
@@ -74,21 +78,22 @@ impl Line {
             id,
             direction,
             party,
-            name: ScreenText::default(),
+            name,
             extension,
             arrived,
             since: now,
             emergency,
             trunk: None,
             connected: None,
+            guide,
             recorded: true,
             state,
         };
         match (refused, route) {
             (Some(end), _) => self.finish(now, call, end, out),
-            (None, Route::Extension(target)) => self.ring_colleague(now, call, leg, target, seq, out),
-            (None, Route::Outside(permit)) => self.dial_outside(now, call, leg, permit, seq, out),
-            (None, Route::Emergency(permit)) => self.dial_emergency(now, call, leg, permit, seq, out),
+            (None, Route::Extension(target)) => self.ring_colleague(now, call, leg, target, Some(seq), out),
+            (None, Route::Outside(permit)) => self.dial_outside(now, call, leg, permit, Some(seq), out),
+            (None, Route::Emergency(permit)) => self.dial_emergency(now, call, leg, permit, Some(seq), out),
             // Turned above.
             (None, Route::Switch(_)) => self.finish(now, call, End::out(Out::Failed, Refuse::Unavailable), out),
             (None, Route::Refused { why, prompt, .. }) => {
@@ -114,50 +119,77 @@ impl Line {
     }
 
     // ------------------------------------------------------------------ to a colleague
-    fn ring_colleague(&mut self, now: Now, mut call: Call, leg: LegId, target: Extension, seq: Seq, out: &mut Vec<Effect>) {
-        let own = call.extension.as_ref() == Some(&target);
-        let end = match self.legs.desk(&target).map(|desk| (desk.state(), desk.do_not_disturb && !self.emergency)) {
-            None | Some((DeskState::Unregistered, _)) => Some(End::out(Out::NoAnswer, Refuse::Unavailable)),
-            Some(_) if own => Some(End::out(Out::NoAnswer, Refuse::Unavailable)),
-            Some((DeskState::Engaged | DeskState::InCall(_), _)) | Some((DeskState::Free, true)) => Some(End::out(Out::Busy, Refuse::Busy)),
-            Some((DeskState::Free, false)) => None,
-        };
+    /// Without `opened` the call is written already, and the phone was rung first.
+    pub(super) fn ring_colleague(
+        &mut self,
+        now: Now,
+        mut call: Call,
+        leg: LegId,
+        target: Extension,
+        opened: Option<Seq>,
+        out: &mut Vec<Effect>,
+    ) {
+        let end = self.colleague_cannot(call.extension.as_ref(), &target);
+        call.state = State::Hunting(Hunt::new(leg, Targets::One(target), opened));
         if let Some(end) = end {
-            self.finish(now, call, end, out);
+            self.let_down(now, call, end, out);
             return;
         }
-        call.state = State::Hunting(Hunt::new(leg, Targets::One(target), seq));
-        self.awaited.insert(seq, call.id);
+        if self.legs.is_up(leg) {
+            out.push(Effect::Play(leg, Sound::Ringback));
+        }
+        if let Some(seq) = opened {
+            self.awaited.insert(seq, call.id);
+        }
         self.timers.set(Owner::Call(call.id), now.instant + self.config.ring_time);
         self.seek(now, call, out);
     }
 
-    // ------------------------------------------------------------------ outside
-    fn dial_outside(&mut self, now: Now, call: Call, leg: LegId, permit: OutboundPermit, seq: Seq, out: &mut Vec<Effect>) {
-        if !self.within_the_hour(now, &call) {
-            self.speak(now, call, leg, Some("numero-refuse"), (Refuse::Barred, Out::Refused), out);
-            return;
-        }
-        let usable: Vec<usize> = (0..self.config.trunks.len()).filter(|t| self.alerts.trunk_usable(*t)).collect();
-        let free =
-            usable.iter().copied().find(|t| self.config.trunks.get(*t).is_some_and(|trunk| self.legs.channels_used(*t) < trunk.channels));
-        match free {
-            Some(trunk) => {
-                if let Some(extension) = &call.extension {
-                    self.started.entry(extension.clone()).or_default().push_back(now.instant);
-                }
-                self.call_out(now, call, leg, (trunk, permit), Some(seq), out);
-            }
-            None => {
-                let prompt = if usable.is_empty() { "ligne-indisponible" } else { "lignes-occupees" };
-                self.speak(now, call, leg, Some(prompt), (Refuse::NoChannel, Out::Failed), out);
-            }
+    /// Why that colleague's phone cannot ring for that phone.
+    pub(super) fn colleague_cannot(&self, from: Option<&Extension>, target: &Extension) -> Option<End> {
+        match self.legs.desk(target).map(|desk| (desk.state(), desk.do_not_disturb && !self.emergency)) {
+            None | Some((DeskState::Unregistered, _)) => Some(End::out(Out::NoAnswer, Refuse::Unavailable)),
+            Some(_) if from == Some(target) => Some(End::out(Out::NoAnswer, Refuse::Unavailable)),
+            Some((DeskState::Engaged | DeskState::InCall(_), _)) | Some((DeskState::Free, true)) => Some(End::out(Out::Busy, Refuse::Busy)),
+            Some((DeskState::Free, false)) => None,
         }
     }
 
+    // ------------------------------------------------------------------ outside
+    pub(super) fn dial_outside(
+        &mut self,
+        now: Now,
+        call: Call,
+        leg: LegId,
+        permit: OutboundPermit,
+        opened: Option<Seq>,
+        out: &mut Vec<Effect>,
+    ) {
+        if !self.within_the_hour(now, call.extension.as_ref()) {
+            self.speak(now, call, leg, Some("numero-refuse"), (Refuse::Barred, Out::Refused), out);
+            return;
+        }
+        match self.free_trunk() {
+            Ok(trunk) => {
+                if let Some(extension) = &call.extension {
+                    self.started.entry(extension.clone()).or_default().push_back(now.instant);
+                }
+                self.call_out(now, call, leg, (trunk, permit), opened, out);
+            }
+            Err(prompt) => self.speak(now, call, leg, Some(prompt), (Refuse::NoChannel, Out::Failed), out),
+        }
+    }
+
+    /// The first trunk that works and has a channel, else the prompt that says why there is none.
+    pub(super) fn free_trunk(&self) -> Result<usize, &'static str> {
+        let usable = || (0..self.config.trunks.len()).filter(|t| self.alerts.trunk_usable(*t));
+        let free = usable().find(|t| self.config.trunks.get(*t).is_some_and(|trunk| self.legs.channels_used(*t) < trunk.channels));
+        free.ok_or(if usable().next().is_none() { "ligne-indisponible" } else { "lignes-occupees" })
+    }
+
     /// The phone has a call left in this hour.
-    fn within_the_hour(&mut self, now: Now, call: &Call) -> bool {
-        let Some(started) = call.extension.as_ref().and_then(|e| self.started.get_mut(e)) else { return self.config.per_hour > 0 };
+    pub(super) fn within_the_hour(&mut self, now: Now, extension: Option<&Extension>) -> bool {
+        let Some(started) = extension.and_then(|e| self.started.get_mut(e)) else { return self.config.per_hour > 0 };
         while started.front().is_some_and(|at| now.instant.since(*at) >= Duration::from_secs(HOUR_SECONDS)) {
             started.pop_front();
         }
@@ -165,7 +197,15 @@ impl Line {
     }
 
     /// The first trunk, registered or not; a channel is made free where none is (RULES 7.1).
-    fn dial_emergency(&mut self, now: Now, call: Call, leg: LegId, permit: OutboundPermit, seq: Seq, out: &mut Vec<Effect>) {
+    pub(super) fn dial_emergency(
+        &mut self,
+        now: Now,
+        call: Call,
+        leg: LegId,
+        permit: OutboundPermit,
+        opened: Option<Seq>,
+        out: &mut Vec<Effect>,
+    ) {
         self.emergency = true;
         self.timers.set(Owner::Emergency, now.instant + Duration::from_secs(EMERGENCY_SECONDS));
         self.alerts.emergency(now);
@@ -174,7 +214,7 @@ impl Line {
             self.emergency_impossible(now, call, leg, Refuse::Unavailable, out);
             return;
         }
-        self.call_out(now, call, leg, (0, permit), Some(seq), out);
+        self.call_out(now, call, leg, (0, permit), opened, out);
     }
 
     fn call_out(
@@ -199,7 +239,9 @@ impl Line {
         }
         out.push(Effect::CallOut { leg: far, trunk, permit: permit.clone() });
         let from = call.extension.clone().unwrap_or_else(|| Extension(String::new()));
-        call.state = State::Calling(Calling { caller, from, far, trunk, permit, opened, far_end: Progress::Alive, told: Progress::Alive });
+        let (fetched, holds) = (self.legs.is_up(caller), matches!(&call.state, State::Calling(Calling { holds: true, .. })));
+        let (far_end, told) = (Progress::Alive, Progress::Alive);
+        call.state = State::Calling(Calling { caller, from, far, trunk, permit, opened, far_end, told, fetched, holds });
         self.put(call);
     }
 
@@ -209,7 +251,7 @@ impl Line {
         while self.legs.channels_used(trunk) >= channels {
             let on_trunk =
                 |call: &&Call| !call.emergency && call.legs().iter().any(|l| self.legs.get(*l).is_some_and(|l| l.who == Who::Trunk(trunk)));
-            let held = |call: &&Call| matches!(&call.state, State::Talking(t) if t.caller.holds || t.callee.holds);
+            let held = |call: &&Call| matches!(&call.state, State::Talking(t) if t.is_held());
             let youngest = self.calls.values().rev().filter(on_trunk).find(held).or_else(|| self.calls.values().rev().find(on_trunk));
             let Some(call) = youngest.map(|call| call.id).and_then(|id| self.take(id)) else { return };
             let end = call.broken_off(Reason::Overloaded, Refuse::Busy);
@@ -223,13 +265,15 @@ impl Line {
 
     // ------------------------------------------------------------------ what the far end says
     pub(super) fn far_answered(&mut self, now: Now, call: Call, out: &mut Vec<Effect>) {
-        let State::Calling(Calling { caller, from, far, .. }) = &call.state else {
+        let State::Calling(Calling { caller, from, far, fetched, holds, .. }) = &call.state else {
             self.put(call);
             return;
         };
-        out.push(Effect::Answer(*caller));
-        out.push(Effect::Join(*caller, *far));
-        let talk = Talk { caller: Party::new(*caller, Some(from.clone())), callee: Party::new(*far, None) };
+        out.extend((!fetched).then_some(Effect::Answer(*caller)));
+        let mut agent = Party::new(*caller, Some(from.clone()));
+        agent.hold(now, *holds, false);
+        let talk = Talk { caller: agent, callee: Party::new(*far, None) };
+        talk.heard(out);
         self.connected(now, call, talk, None, out);
     }
 
@@ -241,7 +285,7 @@ impl Line {
         };
         let (caller, next, permit, opened) = (*caller, trunk + 1, permit.clone(), *opened);
         if !call.emergency {
-            self.finish(now, call, outside_end(why), out);
+            self.let_down(now, call, outside_end(why), out);
         } else if next < self.config.trunks.len() {
             self.call_out(now, call, caller, (next, permit), opened, out);
         } else {
@@ -264,7 +308,9 @@ impl Line {
             self.finish(now, call, End::out(outcome, why), out);
             return;
         };
-        out.push(Effect::EarlyMedia(caller));
+        if !self.legs.is_up(caller) {
+            out.push(Effect::EarlyMedia(caller));
+        }
         out.push(Effect::Play(caller, Sound::Prompts(vec![prompt])));
         self.timers.set(Owner::Call(call.id), now.instant + Duration::from_secs(SPOKEN_SECONDS));
         call.state = State::Speaking(Speaking { caller, why, outcome });
@@ -297,7 +343,7 @@ impl Call {
     pub(super) fn given_up(&self) -> End {
         match &self.state {
             State::Speaking(s) => End::out(s.outcome, s.why),
-            State::Hunting(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) => {
+            State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) => {
                 End::new(Outcome::Out(Out::Cancelled), Refuse::Cancelled)
             }
         }

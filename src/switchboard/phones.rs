@@ -30,7 +30,8 @@ impl Line {
         let ringing: Vec<(CallId, LegId)> = (self.calls.values())
             .filter_map(|call| match &call.state {
                 State::Hunting(hunt) => hunt.attempts().find(|a| a.extension == *extension).map(|a| (call.id, a.leg)),
-                State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => None,
+                // A phone that fetches its person was asked to ring by that person.
+                State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => None,
             })
             .collect();
         if on && !self.emergency {

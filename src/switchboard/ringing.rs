@@ -44,8 +44,8 @@ pub(super) struct Hunt {
 }
 
 impl Hunt {
-    pub(super) fn new(caller: LegId, targets: Targets, opened: Seq) -> Hunt {
-        Hunt { caller, targets, opened: Some(opened), ringing: Vec::new(), spent: Vec::new() }
+    pub(super) fn new(caller: LegId, targets: Targets, opened: impl Into<Option<Seq>>) -> Hunt {
+        Hunt { caller, targets, opened: opened.into(), ringing: Vec::new(), spent: Vec::new() }
     }
 
     /// This phone neither rings for this caller nor said no to it.

@@ -1,5 +1,7 @@
 //! How the line looks, built when the page asks. Trunks are the exchange's to fill in: their state is not known here.
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::call::{Direction, Extension, LegId};
 use crate::domain::status::{LineStatus, LiveCall, LiveState, PhoneState, PhoneStatus};
 
@@ -26,6 +28,7 @@ impl Line {
         Some(match (&call.state, call.direction) {
             (State::Hunting(_), Direction::Incoming) => "hunting",
             (State::Hunting(_), Direction::Internal | Direction::Outgoing) => "ringing a colleague",
+            (State::Fetching(_), _) => "fetching",
             (State::Calling(_), _) => "calling",
             (State::Speaking(_), _) => "speaking",
             (State::Talking(_), _) => "talking",
@@ -52,8 +55,8 @@ fn phone(desk: &Desk) -> PhoneStatus {
 
 fn live(call: &Call) -> LiveCall {
     let (state, extension): (LiveState, Option<Extension>) = match &call.state {
-        State::Hunting(_) | State::Calling(_) | State::Speaking(_) => (LiveState::Ringing, call.extension.clone()),
-        State::Talking(t) if t.caller.holds || t.callee.holds => (LiveState::Held, call.extension.clone()),
+        State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) => (LiveState::Ringing, call.extension.clone()),
+        State::Talking(t) if t.is_held() => (LiveState::Held, call.extension.clone()),
         State::Talking(_) => (LiveState::Talking, call.extension.clone()),
         State::Transferring(t) => (LiveState::Held, Some(t.from.clone())),
     };
@@ -66,7 +69,16 @@ fn live(call: &Call) -> LiveCall {
         name: call.name.as_str().to_owned(),
         extension,
         since: call.since.wall,
-        held_since: None,
+        held_since: held_since(call),
         keypad: false,
+        guide: call.guide.clone(),
+    }
+}
+
+/// Since when one of the two hears music.
+fn held_since(call: &Call) -> Option<DateTime<Utc>> {
+    match &call.state {
+        State::Talking(t) => [&t.caller, &t.callee].into_iter().filter_map(|p| p.away_since).map(|since| since.wall).min(),
+        State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Transferring(_) => None,
     }
 }

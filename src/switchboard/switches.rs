@@ -52,6 +52,7 @@ impl Line {
             emergency: false,
             trunk: None,
             connected: None,
+            guide: String::new(),
             recorded: false,
             state: State::Speaking(Speaking { caller: leg, why: Refuse::Unavailable, outcome: Out::Cancelled }),
         });

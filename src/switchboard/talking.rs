@@ -1,11 +1,12 @@
-//! Two who talk: one side ends it, a phone holds, a phone falls silent (RULES 3, rows 1, 3, 8, 9, 19, 28; section 4, a phone's own hold).
+//! Two who talk: one side ends it, a phone holds, a phone falls silent (RULES 3, rows 1, 3, 8, 9, 19, 28; section 4, a phone's own hold)
+//! or the page does.
 
-use crate::domain::call::{Direction, LegId};
+use crate::domain::call::{CallId, Direction, LegId};
 use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason, Why};
 
-use super::call::{Call, End, State, Talk};
-use super::effect::{Effect, Refuse, Sound};
+use super::call::{Call, End, Party, State, Talk};
+use super::effect::{Answer, Done, Effect, Refusal as NotCarriedOut, Refuse, Sound};
 use super::input::{Gone, Refusal};
 use super::legs::LegState;
 use super::line::Line;
@@ -15,17 +16,22 @@ use super::timers::Owner;
 const SILENCE_MORE: u32 = 2;
 
 impl Talk {
+    /// One of the two hears music.
+    pub(super) fn is_held(&self) -> bool {
+        self.caller.is_away() || self.callee.is_away()
+    }
+
     /// What both hear now: each other, music for whom the other holds, a word for whom the other fell silent.
     pub(super) fn heard(&self, out: &mut Vec<Effect>) {
         let (caller, callee) = (&self.caller, &self.callee);
-        if !(caller.holds || callee.holds || caller.silent || callee.silent) {
+        if !(self.is_held() || caller.silent || callee.silent) {
             out.push(Effect::Join(caller.leg, callee.leg));
             return;
         }
         for (one, other) in [(caller, callee), (callee, caller)] {
             if other.silent {
                 out.push(Effect::Play(one.leg, Sound::Prompts(vec!["patienter"])));
-            } else if other.holds {
+            } else if other.is_away() {
                 out.push(Effect::Play(one.leg, Sound::Music));
             }
         }
@@ -47,7 +53,7 @@ impl Line {
             self.legs.gone(leg);
         }
         match &call.state {
-            State::Hunting(_) | State::Calling(_) | State::Speaking(_) => {
+            State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) => {
                 let end = caller_gone(&call, why);
                 self.finish(now, call, end, out);
             }
@@ -63,21 +69,46 @@ impl Line {
     }
 
     /// A phone's own hold button, any number of times.
-    pub(super) fn held(&mut self, leg: LegId, on: bool, out: &mut Vec<Effect>) {
+    pub(super) fn held(&mut self, now: Now, leg: LegId, on: bool, out: &mut Vec<Effect>) {
         let Some(call) = self.legs.get(leg).and_then(|l| self.calls.get_mut(&l.call)) else { return };
         match &mut call.state {
             State::Talking(talk) => {
                 let party = talk.party_mut(leg);
-                if party.holds != on {
-                    party.holds = on;
+                if party.hold(now, on, party.parks) {
                     talk.heard(out);
                     self.touch();
                 }
             }
-            State::Transferring(transfer) if transfer.party.leg == leg => transfer.party.holds = on,
+            State::Calling(calling) if calling.caller == leg => calling.holds = on,
+            State::Transferring(transfer) if transfer.party.leg == leg => {
+                transfer.party.hold(now, on, transfer.party.parks);
+            }
             State::Transferring(transfer) => transfer.from_holds = on,
-            State::Hunting(_) | State::Calling(_) | State::Speaking(_) => {}
+            State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) => {}
         }
+    }
+
+    /// The page's hold: in our relay, beside whatever the phone's own button says.
+    pub(super) fn page_holds(&mut self, now: Now, person: &str, id: CallId, on: bool, out: &mut Vec<Effect>) -> Answer {
+        let owner = |party: &Party| {
+            let desk = party.phone.as_ref().and_then(|phone| self.legs.desk(phone));
+            desk.is_some_and(|desk| desk.phone.owner == person)
+        };
+        let call = self.calls.get(&id).filter(|call| call.recorded).ok_or(NotCarriedOut::NotFound)?;
+        let State::Talking(talk) = &call.state else { return Err(NotCarriedOut::Conflict("Cet appel n'est pas en communication.")) };
+        let parties = [&talk.caller, &talk.callee];
+        let whose = parties.iter().find(|p| owner(p)).or(parties.iter().find(|p| p.phone.is_some())).map(|p| (p.leg, p.holds));
+        let Some((leg, holds)) = whose else { return Err(NotCarriedOut::Conflict("Aucun poste n'est dans cet appel.")) };
+        if holds && !on {
+            return Err(NotCarriedOut::Conflict("L'attente a été mise sur le téléphone : reprenez l'appel là-bas."));
+        }
+        if let Some(Call { state: State::Talking(talk), .. }) = self.calls.get_mut(&id)
+            && talk.party_mut(leg).hold(now, holds, on)
+        {
+            talk.heard(out);
+            self.touch();
+        }
+        Ok(Done::Nothing)
     }
 
     /// No sound from the phone, and no answer to the probe: the other hears a word, and waits a little more (row 19).

@@ -99,7 +99,9 @@ impl Line {
         let (party, from_leg, holds) = (transfer.party.clone(), transfer.from_leg, transfer.from_holds);
         if let Some(from) = from_leg {
             out.push(Effect::TransferResult { leg: from, status: UNAVAILABLE });
-            let talk = Talk { caller: party, callee: Party { holds, ..Party::new(from, Some(transfer.from.clone())) } };
+            let mut transferor = Party::new(from, Some(transfer.from.clone()));
+            transferor.hold(now, holds, false);
+            let talk = Talk { caller: party, callee: transferor };
             talk.heard(out);
             self.timers.cancel(Owner::Call(call.id));
             call.state = State::Talking(talk);
@@ -117,7 +119,12 @@ impl Line {
             State::Transferring(Transfer { stage: Stage::Back(None), from, party, .. }) if self.is_idle(from) => {
                 Some((from.clone(), party.phone.clone()))
             }
-            State::Transferring(_) | State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) => None,
+            State::Transferring(_)
+            | State::Hunting(_)
+            | State::Fetching(_)
+            | State::Calling(_)
+            | State::Speaking(_)
+            | State::Talking(_) => None,
         };
         if let Some((from, colleague)) = wanted {
             let rung = self.ring_phone(now, &call, colleague.as_ref(), from, out);
@@ -131,7 +138,12 @@ impl Line {
     pub(super) fn transfer_time_is_over(&mut self, now: Now, call: Call, out: &mut Vec<Effect>) {
         let rung = match &call.state {
             State::Transferring(Transfer { stage: Stage::Target { leg, .. }, .. }) => Some(*leg),
-            State::Transferring(_) | State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) => None,
+            State::Transferring(_)
+            | State::Hunting(_)
+            | State::Fetching(_)
+            | State::Calling(_)
+            | State::Speaking(_)
+            | State::Talking(_) => None,
         };
         let Some(leg) = rung else {
             let end = call.cut();

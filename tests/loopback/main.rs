@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod baresip;
+mod dial;
 mod kamailio;
 mod rows;
 mod sipp;

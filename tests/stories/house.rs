@@ -11,9 +11,10 @@ use rappel::domain::callback::{Callback, Retry};
 use rappel::domain::hours::{Holidays, Hours, Range};
 use rappel::domain::identity::Caller;
 use rappel::domain::now::{Instant, Now};
+use rappel::domain::status::PhoneState;
 use rappel::domain::text::ScreenText;
 use rappel::switchboard::config::{CallbackRules, LineConfig, PhoneConfig, TrunkConfig};
-use rappel::switchboard::effect::Effect;
+use rappel::switchboard::effect::{Done, Effect};
 use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, Seq, Ticket};
 use rappel::switchboard::line::Line;
 
@@ -58,6 +59,7 @@ fn callback_words(c: &Callback) -> String {
     words.extend(c.left_on_hold.then(|| "left on hold".to_owned()));
     words.extend(c.folded.then(|| "folded".to_owned()));
     words.extend((c.attempts > 0).then(|| format!("tried {}", c.attempts)));
+    words.extend(c.claimed_by.as_ref().map(|person| format!("claimed by {person}")));
     words.extend(c.closed_by.clone());
     words.extend(c.to_confirm.then(|| "to confirm".to_owned()));
     words.join(", ")
@@ -200,6 +202,8 @@ impl House {
     pub fn at_rest(&self) {
         assert_eq!(self.line.counts(), (0, 0, 0), "calls, legs, timers");
         assert_eq!(self.line.poll_timeout(), None);
+        let busy = |state| matches!(state, PhoneState::Ringing | PhoneState::Talking);
+        assert!(self.line.status().phones.iter().all(|phone| !busy(phone.state)), "a phone is kept busy by nobody");
     }
 
     pub fn alerts(&self) -> Vec<String> {
@@ -243,9 +247,9 @@ pub fn words(effect: &Effect) -> String {
         Effect::Transfer { leg: l, accepted } => format!("transfer of {} {}", leg(*l), if *accepted { "accepted" } else { "refused" }),
         Effect::TransferResult { leg: l, status } => format!("transfer of {} ends {status}", leg(*l)),
         Effect::Record(_, record) => record_words(record),
-        Effect::Reply(ticket, Ok(callback)) => {
-            format!("reply {} Ok({})", ticket.0, callback.as_ref().map_or("()".to_owned(), |c| c.id.0.to_string()))
-        }
+        Effect::Reply(ticket, Ok(Done::Nothing)) => format!("reply {} Ok(())", ticket.0),
+        Effect::Reply(ticket, Ok(Done::Callback(callback))) => format!("reply {} Ok({})", ticket.0, callback.id.0),
+        Effect::Reply(ticket, Ok(Done::Call(call))) => format!("reply {} Ok(call {})", ticket.0, call.0),
         Effect::Reply(ticket, result) => format!("reply {} {result:?}", ticket.0),
         Effect::Idle => "idle".to_owned(),
     }

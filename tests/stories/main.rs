@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod dial;
 mod house;
 mod incoming;
 mod ledger;

@@ -13,13 +13,14 @@ use rappel::domain::call::{CallId, Record};
 use rappel::domain::identity::Caller;
 use rappel::domain::text::ScreenText;
 use rappel::switchboard::effect::Effect;
-use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, Seq, Ticket};
+use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, Seq, Ticket, To};
 
 use crate::house::*;
 
 const PHONES: &[&str] = &["11", "12", "13"];
 const DIALLED: &[&str] = &["11", "12", "13", "0639980001", "00639980001", "112", "0899000001", "999", "*92", "*91"];
-const STATES: &[&str] = &["hunting", "ringing a colleague", "calling", "speaking", "talking", "transferring", "ringing back"];
+const STATES: &[&str] =
+    &["hunting", "ringing a colleague", "fetching", "calling", "speaking", "talking", "transferring", "ringing back"];
 const ABOUT_A_LEG: &[&str] = &[
     "progress",
     "answered",
@@ -35,6 +36,7 @@ const ABOUT_A_LEG: &[&str] = &[
     "silent",
     "speaks",
     "page hangs up",
+    "page holds",
     "stop",
 ];
 
@@ -173,7 +175,12 @@ impl Model {
             28..=29 => Input::Trunk { trunk: n % 2, usable: n & 4 != 0 },
             30 => Input::Open(n & 3 != 0),
             31 => Input::UnknownSource { address: [192, 0, 2, u8::try_from(n % 256).unwrap_or(0)].into() },
-            _ => Input::Overloaded { caller: Caller::Withheld, name: ScreenText::default() },
+            32 => Input::Overloaded { caller: Caller::Withheld, name: ScreenText::default() },
+            _ => {
+                let to = To::Number(DIALLED[(n >> 4) % DIALLED.len()].into());
+                let command = Command::Dial { person: format!("P{}", extension.0), to, extension: None, guide: String::new() };
+                Input::Page { ticket: Ticket(2), command }
+            }
         }
     }
 }
@@ -193,6 +200,10 @@ fn step(house: &mut House, model: &mut Model, (what, kind, n): (u8, u8, u16), vi
                 visit(house, leg, "page hangs up", visits);
                 let call = known[n % known.len()];
                 house.effects(Input::Page { ticket: Ticket(1), command: Command::HangUp(call) })
+            } else if kind > 244 && !known.is_empty() {
+                visit(house, leg, "page holds", visits);
+                let command = Command::Hold { person: "P11".into(), call: known[n % known.len()], on: kind % 2 == 0 };
+                house.effects(Input::Page { ticket: Ticket(1), command })
             } else {
                 let (name, input) = model.about(leg, is, kind % 60, n);
                 visit(house, leg, name, visits);
@@ -201,7 +212,7 @@ fn step(house: &mut House, model: &mut Model, (what, kind, n): (u8, u8, u16), vi
         }
         (5, _) => house.pass(Duration::from_millis(u64::from(kind) * 30)),
         _ => {
-            let input = model.elsewhere(kind % 33, n);
+            let input = model.elsewhere(kind % 40, n);
             // A late answer, too: of a leg that was closed long ago.
             if kind == 255 {
                 let late = LegId(model.last_ours);

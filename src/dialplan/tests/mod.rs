@@ -181,13 +181,15 @@ fn codes_and_extensions() {
         ("*97", Code::AudioTest),
         ("*983", Code::RecordPrompt(3)),
         ("*9812", Code::RecordPrompt(12)),
-        ("*55", Code::SpeedDial(55)),
-        ("*01", Code::SpeedDial(1)),
-        ("*89", Code::SpeedDial(89)),
     ] {
         assert_eq!(dial(digits).kind, Kind::Code(code), "{digits}");
     }
-    for digits in ["*93", "*1", "*123", "*980", "0*90", "61*90"] {
+    let codes = rules().codes;
+    for (digits, code) in [("*55", Some(55)), ("*01", Some(1)), ("*89", Some(89)), ("*00", None), ("*93", None)] {
+        assert_eq!(codes.read(digits), code.map(Code::SpeedDial), "{digits}");
+    }
+    // nobody stands in this directory
+    for digits in ["*55", "*93", "*1", "*123", "*980", "0*90", "61*90"] {
         assert!(matches!(dial(digits).kind, Kind::Refused(_)), "{digits}");
     }
     assert_eq!(dial("12").kind, Kind::Extension(Extension("12".to_owned())));
