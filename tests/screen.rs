@@ -515,7 +515,7 @@ fn dialling_asks_the_switchboard_and_each_refusal_has_its_status() {
             &mut site,
             vec![
                 (dial(number(), None, ""), Ok(Done::Call(CallId(12)))),
-                (dial(number(), Some("11"), "sinistre-auto"), Err(Refusal::Field("to", "Trop court.".into()))),
+                (dial(number(), Some("11"), "sinistre-auto"), Err(Refusal::Invalid { field: "to", detail: "Trop court.".into() })),
                 (dial(number(), None, ""), Err(Refusal::Barred("Non permis.".into()))),
                 (dial(number(), None, ""), Err(Refusal::Conflict("Occupé."))),
                 (dial(number(), None, ""), Err(Refusal::Unavailable("Pas de ligne."))),
@@ -637,7 +637,9 @@ fn a_day_is_summed_from_its_calls_and_callbacks() {
         site.write([opened, Record::Ended { call: CallId(4), at: at(22), outcome: lost, during: None, short: false }]);
         site.writer.run(|_| Ok(())).await.unwrap();
         let day = site.get("/api/day?date=2025-11-24", &signed).await.json();
-        for (field, value) in [("calls", 4), ("answered", 3), ("missed", 1), ("answered_percent", 75), ("called_back", 0), ("open_at_closing", 0)] {
+        for (field, value) in
+            [("calls", 4), ("answered", 3), ("missed", 1), ("answered_percent", 75), ("called_back", 0), ("open_at_closing", 0)]
+        {
             assert_eq!(day[field], value, "{field} of {day}");
         }
         assert_eq!(day["owners"], json!([{ "owner": "MEL", "answered": 3, "called_back": 0 }]));

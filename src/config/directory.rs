@@ -38,13 +38,7 @@ fn text(path: &Path) -> Result<(String, String), Vec<Mistake>> {
     Ok((path.display().to_string(), contents(path)?))
 }
 
-fn entries_of(
-    name: &str,
-    text: &str,
-    personal: bool,
-    (plan, guides): (&Numbering, &[Guide]),
-    entries: &mut Vec<Entry>,
-) -> Vec<Mistake> {
+fn entries_of(name: &str, text: &str, personal: bool, (plan, guides): (&Numbering, &[Guide]), entries: &mut Vec<Entry>) -> Vec<Mistake> {
     let source = Source::new(name, text);
     let document = source.parse();
     if let Some(document) = &document {

@@ -65,7 +65,11 @@ fn guide(id: &str, name: &str, text: &str) -> (Option<Guide>, Vec<Mistake>) {
         for table in &tables {
             let step = step(table);
             if steps.iter().any(|other| other.id == step.id) {
-                source.wrong(&table.place("id"), format!("l'étape \"{}\" est donnée deux fois", step.id), "un « id » différent pour chaque étape");
+                source.wrong(
+                    &table.place("id"),
+                    format!("l'étape \"{}\" est donnée deux fois", step.id),
+                    "un « id » différent pour chaque étape",
+                );
             }
             steps.push(step);
         }

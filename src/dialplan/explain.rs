@@ -63,9 +63,8 @@ fn on_the_wire(permit: &OutboundPermit, trunks: &[TrunkWire]) -> Vec<String> {
         return vec!["Aucun opérateur n'est configuré.".to_owned()];
     }
     let tried = if permit.is_emergency() { trunks.len() } else { 1 };
-    let line = |trunk: &TrunkWire| {
-        format!("Sur la ligne « {} » : {}", trunk.name, permit.number_on_wire(trunk.format, &trunk.outside_prefix))
-    };
+    let line =
+        |trunk: &TrunkWire| format!("Sur la ligne « {} » : {}", trunk.name, permit.number_on_wire(trunk.format, &trunk.outside_prefix));
     trunks.iter().take(tried).map(line).collect()
 }
 

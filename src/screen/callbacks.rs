@@ -148,7 +148,7 @@ pub(super) fn read(body: &[u8]) -> Result<Body, Problem> {
     serde_json::from_slice(body).map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "La demande n'est pas du JSON lisible."))
 }
 
-fn fields(body: &Body) -> Result<Fields, Problem> {
+pub(super) fn fields(body: &Body) -> Result<Fields, Problem> {
     let party = text(body, "number")?.map(|number| {
         let number = E164::parse_national_or_international(&number);
         number.map(Caller::Known).map_err(|error| Problem::field("number", format!("{error}.")))
@@ -172,9 +172,7 @@ pub(super) fn text(body: &Body, field: &'static str) -> Result<Option<String>, P
         None => Ok(None),
         Some(Value::Null) if field == "number" => Ok(None),
         Some(Value::Null) => Ok(Some(String::new())),
-        Some(Value::String(text)) if text.chars().count() <= TEXT_MAX => {
-            Ok(Some(plain(text)))
-        }
+        Some(Value::String(text)) if text.chars().count() <= TEXT_MAX => Ok(Some(plain(text))),
         Some(Value::String(_)) => Err(Problem::field(field, "Ce texte est trop long.")),
         Some(_) => Err(Problem::field(field, "Un texte est attendu.")),
     }

@@ -27,12 +27,7 @@ pub async fn dial(State(state): State<ScreenState>, Extension(person): Extension
 }
 
 /// The body may be left out.
-pub async fn call_back(
-    State(state): State<ScreenState>,
-    Extension(person): Extension<Person>,
-    id: callbacks::Id,
-    body: Bytes,
-) -> Started {
+pub async fn call_back(State(state): State<ScreenState>, Extension(person): Extension<Person>, id: callbacks::Id, body: Bytes) -> Started {
     let id = callbacks::id_of(id)?;
     let body = if body.is_empty() { Body::new() } else { callbacks::read(&body)? };
     start(&state, person, To::Callback(id), &body).await.map_err(callbacks::gone)

@@ -14,13 +14,14 @@ pub mod login;
 pub mod page;
 pub mod plan;
 pub mod refusal;
+pub mod second_call;
 pub mod serve;
 pub mod state;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 
 pub use state::{Asked, Plan, ScreenParts, ScreenState, SignIn};
 
@@ -43,6 +44,15 @@ pub fn router(state: ScreenState) -> Router {
         .route("/api/calls/{id}/hold", post(dial::hold))
         .route("/api/calls/{id}/resume", post(dial::resume))
         .route("/api/dial", post(dial::dial))
+        .route("/api/calls/{id}/keypad", post(second_call::keypad))
+        .route("/api/calls/{id}/send-keys", post(second_call::send_keys))
+        .route("/api/second-call", patch(second_call::draft))
+        .route("/api/second-call/take", post(second_call::take))
+        .route("/api/second-call/attendant", post(second_call::attendant))
+        .route("/api/second-call/swap", post(second_call::swap))
+        .route("/api/second-call/save", post(second_call::save))
+        .route("/api/second-call/resume", post(second_call::resume))
+        .route("/api/second-call/done", post(second_call::done))
         .route("/api/callbacks", get(callbacks::list).post(callbacks::create))
         .route("/api/callbacks/{id}", get(callbacks::one).patch(callbacks::patch))
         .route("/api/callbacks/{id}/call", post(dial::call_back))

@@ -101,7 +101,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::NotFound => Problem::new(StatusCode::NOT_FOUND, "Cet appel n'est plus en cours."),
             Refusal::Conflict(why) => Problem::new(StatusCode::CONFLICT, why),
-            Refusal::Field(field, why) => Problem::field(field, why),
+            Refusal::Invalid { field, detail } => Problem::field(field, detail),
             Refusal::Barred(why) => Problem::new(StatusCode::FORBIDDEN, why),
             Refusal::Unavailable(why) => Problem::unavailable(why),
         }

@@ -17,9 +17,7 @@ use crate::domain::hours::Hours;
 use crate::domain::now::Now;
 use crate::domain::status::LineStatus;
 use crate::exchange::lines::{LineSettings, Lines};
-use crate::exchange::media_plan::Sounds;
 use crate::exchange::{Config as ExchangeConfig, Exchange, Parts, Reload};
-use crate::media::prompt::Prompts;
 use crate::media::relay;
 use crate::sip::api::Transport;
 use crate::sip::auth::PhoneAccount;
@@ -28,7 +26,7 @@ use crate::sip::guard::{Guard, GuardConfig, PeerAddress};
 use crate::sip::registrar::{Registrar, RegistrarConfig};
 use crate::store::callbacks::Stranded;
 use crate::store::{self, StoreError};
-use crate::switchboard::config::{CallbackRules, LineConfig, PhoneConfig, TrunkConfig};
+use crate::switchboard::config::{CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
 use crate::switchboard::effect::Effect;
 use crate::switchboard::input::{Input, Seq};
 use crate::switchboard::line::Line;
@@ -37,6 +35,7 @@ use super::clock::{self, System};
 use super::rtp_io::{self, PortRange, RtpIo};
 use super::signalling::{Inbox, MAX_INBOX, Signalling, Surroundings, Tickets};
 use super::sip_io::{MAX_STREAM_QUEUE, SipIo};
+use super::sounds;
 use crate::screen::{Plan, SignIn};
 
 /// After SIGTERM running calls may go on that long.
@@ -60,6 +59,10 @@ pub struct Service {
     pub phones: Vec<Phone>,
     pub ring: Vec<crate::domain::call::Extension>,
     pub ring_time: Duration,
+    pub waiting_after: Duration,
+    pub offer_time: Duration,
+    pub keypad: KeypadRules,
+    pub second_by_phone: bool,
     pub hours: Hours,
     pub rules: Rules,
     pub per_hour: usize,
@@ -154,7 +157,7 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let (folder, music, sounds_inbox) = (service.prompts.clone(), service.hold_music.clone(), inbox.clone());
     // decoding 160 prompts takes longer than the whole rest of the start
     let prompts = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
-        let _ = sounds_inbox.blocking_send(Inbox::Sounds(Box::new(sounds(folder, music))));
+        let _ = sounds_inbox.blocking_send(Inbox::Sounds(Box::new(sounds::read(folder, music))));
     })?;
     let record_writer = writer.clone();
     let (ready, ready_end) = oneshot::channel();
@@ -262,10 +265,19 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
                 .collect(),
             ring: service.ring,
             ring_time: service.ring_time,
+            waiting_after: service.waiting_after,
+            offer_time: service.offer_time,
+            keypad: service.keypad,
+            second_by_phone: service.second_by_phone,
             trunks: service
                 .trunks
                 .iter()
-                .map(|(t, channels)| TrunkConfig { name: t.name.clone(), channels: *channels, shared: t.shared })
+                .map(|(t, channels)| TrunkConfig {
+                    name: t.name.clone(),
+                    channels: *channels,
+                    shared: t.shared,
+                    keypad_code: t.keypad_code.clone(),
+                })
                 .collect(),
             per_hour: service.per_hour,
             silence: Duration::from_secs(u64::from(service.silence_seconds)),
@@ -298,33 +310,14 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
 
 /// Calls that the last process left without end open their callbacks; what is to be written of it, after what `out` holds already.
 fn stranded(now: Now, line: &mut Line, calls: Vec<Stranded>, mut out: Vec<Effect>) -> VecDeque<(Seq, Record)> {
-    for Stranded { call, at, party, name } in calls {
-        line.handle(now, Input::Interrupted { call, at, caller: party, name }, &mut out);
+    for Stranded { call, at, party, name, form } in calls {
+        line.handle(now, Input::Interrupted { call, at, caller: party, name, form: Box::new(form) }, &mut out);
     }
     let record = |effect| match effect {
         Effect::Record(seq, record) => Some((seq, record)),
         _ => None,
     };
     out.into_iter().filter_map(record).collect()
-}
-
-/// The built-in prompts, the agency's own over them. A file that cannot be read is said and the built-in one serves.
-fn sounds(folder: Option<PathBuf>, hold_music: Option<PathBuf>) -> Sounds {
-    let (prompts, wrong) = match &folder {
-        Some(folder) => Prompts::with_folder(folder),
-        None => Prompts::built_in(),
-    };
-    for (name, error) in wrong {
-        tracing::warn!(name, %error, "a prompt cannot be read");
-    }
-    let music = hold_music.and_then(|path| match crate::media::prompt::read(&path) {
-        Ok(samples) => Some(samples),
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "the hold music cannot be read: the built-in one serves");
-            None
-        }
-    });
-    Sounds::new(prompts, music)
 }
 
 /// The page, the resolver, the control socket and the signals, until all is over.

@@ -39,6 +39,7 @@ impl Line {
             State::Fetching(_) => self.fetched(now, call, leg, out),
             State::Calling(_) => self.far_answered(now, call, out),
             State::Transferring(_) => self.transfer_answered(now, call, leg, out),
+            State::Held(_) => self.recall_answered(now, call, leg, out),
             State::Speaking(_) | State::Talking(_) => self.put(call),
         }
     }
@@ -61,6 +62,7 @@ impl Line {
             State::Fetching(_) => self.finish(now, call, not_fetched(), out),
             State::Calling(_) => self.far_said_no(now, call, why, out),
             State::Transferring(_) => self.transfer_said_no(now, call, leg, out),
+            State::Held(_) => self.recall_said_no(now, call, leg, out),
             State::Speaking(_) | State::Talking(_) => self.put(call),
         }
     }

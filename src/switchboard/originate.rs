@@ -7,11 +7,12 @@
 //! The row stands before the phone rings. A phone that was fetched is up: it cannot be refused any more, so that it hears a tone
 //! instead and is hung up after it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{CallId, Direction, Extension, LegId};
-use crate::domain::callback::{Callback, CallbackState, Mark};
+use crate::domain::callback::{Callback, CallbackState, Fields, Mark};
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
 use crate::domain::number::E164;
@@ -22,6 +23,7 @@ use super::call::{Call, End, Speaking, State};
 use super::config::Route;
 use super::effect::{Done, Effect, Refusal, Refuse, Sound};
 use super::input::{Seq, Ticket, To};
+use super::keypad::Keypad;
 use super::line::{Line, MAX_CALLS, Phase};
 use super::timers::Owner;
 
@@ -120,6 +122,8 @@ impl Line {
             connected: None,
             guide,
             recorded: true,
+            keypad: Keypad::default(),
+            form: Fields::default(),
             state: State::Fetching(Fetching { leg, opened: Some(opened), then }),
         });
     }
@@ -158,9 +162,12 @@ impl Line {
         let caller = match &call.state {
             State::Calling(calling) => Some(calling.caller),
             State::Hunting(hunt) => Some(hunt.caller),
-            State::Fetching(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => None,
+            State::Fetching(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) => None,
         };
-        let (Some(caller), Outcome::Out(outcome)) = (caller.filter(|leg| self.legs.is_up(*leg)), end.outcome) else {
+        // one for whom another caller waits is hung up at once: it rings for that one
+        let waited_for = self.legs.desks.iter().any(|desk| desk.double.as_ref().is_some_and(|double| double.is_about(call.id)));
+        let caller = caller.filter(|leg| self.legs.is_up(*leg) && !waited_for);
+        let (Some(caller), Outcome::Out(outcome)) = (caller, end.outcome) else {
             self.finish(now, call, end, out);
             return;
         };
@@ -183,12 +190,12 @@ impl Line {
             None => self.legs.desks.iter().filter(|desk| desk.phone.owner == person).collect(),
         };
         let there = || desks.iter().filter(|desk| desk.registered);
-        match there().find(|desk| desk.lines().next().is_none()) {
+        match there().find(|desk| desk.lines().next().is_none() && desk.double.is_none() && !desk.resting) {
             Some(idle) => Ok(idle.extension().clone()),
             None if there().next().is_some() => Err(Refusal::Conflict("Ce téléphone sonne ou est en communication.")),
-            None if desks.is_empty() && extension.is_some() => Err(Refusal::Field(FIELD, "Ce poste n'existe pas.".into())),
-            None if desks.is_empty() => Err(Refusal::Field(FIELD, "Aucun téléphone n'est à votre nom : choisissez un poste.".into())),
-            None => Err(Refusal::Field(FIELD, "Ce téléphone n'est pas connecté.".into())),
+            None if desks.is_empty() && extension.is_some() => Err(invalid(FIELD, "Ce poste n'existe pas.".into())),
+            None if desks.is_empty() => Err(invalid(FIELD, "Aucun téléphone n'est à votre nom : choisissez un poste.".into())),
+            None => Err(invalid(FIELD, "Ce téléphone n'est pas connecté.".into())),
         }
     }
 
@@ -207,7 +214,7 @@ impl Line {
             return Err(Refusal::Conflict("Ce rappel est déjà en cours d'appel."));
         }
         if entry.marks.contains(&Mark::ToCheck) {
-            return Err(Refusal::Field("number", "Ce numéro est à vérifier : corrigez-le avant d'appeler.".into()));
+            return Err(invalid("number", "Ce numéro est à vérifier : corrigez-le avant d'appeler.".into()));
         }
         Ok(self.config.router.party(from, &entry.party))
     }
@@ -219,7 +226,7 @@ impl Line {
         }
         match then {
             Then::Emergency(_) => return Ok(()),
-            Then::Colleague(target) if target == phone => return Err(Refusal::Field(field, "C'est le poste qui appelle.".into())),
+            Then::Colleague(target) if target == phone => return Err(invalid(field, "C'est le poste qui appelle.".into())),
             Then::Colleague(target) if self.colleague_cannot(Some(phone), target).is_some() => {
                 return Err(Refusal::Conflict("Ce poste n'est pas libre."));
             }
@@ -256,13 +263,17 @@ impl Then {
     }
 }
 
+fn invalid(field: &'static str, detail: Cow<'static, str>) -> Refusal {
+    Refusal::Invalid { field, detail }
+}
+
 fn then(route: Route, field: &'static str) -> Result<Then, Refusal> {
     match route {
         Route::Outside(permit) => Ok(Then::Outside(permit)),
         Route::Emergency(permit) => Ok(Then::Emergency(permit)),
         Route::Extension(target) => Ok(Then::Colleague(target)),
-        Route::Switch(_) => Err(Refusal::Field(field, "Ce code se compose sur le téléphone.".into())),
+        Route::Switch(_) => Err(invalid(field, "Ce code se compose sur le téléphone.".into())),
         Route::Refused { why: Refuse::Barred, said, .. } => Err(Refusal::Barred(said.into())),
-        Route::Refused { said, .. } => Err(Refusal::Field(field, said.into())),
+        Route::Refused { said, .. } => Err(invalid(field, said.into())),
     }
 }

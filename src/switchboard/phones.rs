@@ -31,7 +31,12 @@ impl Line {
             .filter_map(|call| match &call.state {
                 State::Hunting(hunt) => hunt.attempts().find(|a| a.extension == *extension).map(|a| (call.id, a.leg)),
                 // A phone that fetches its person was asked to ring by that person.
-                State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => None,
+                State::Fetching(_)
+                | State::Calling(_)
+                | State::Speaking(_)
+                | State::Talking(_)
+                | State::Transferring(_)
+                | State::Held(_) => None,
             })
             .collect();
         if on && !self.emergency {

@@ -2,23 +2,38 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::call::{Direction, Extension, LegId};
+use crate::domain::call::{CallId, Direction, Extension, LegId};
 use crate::domain::status::{LineStatus, LiveCall, LiveState, PhoneState, PhoneStatus};
 
 use super::call::{Call, Stage, State, Transfer};
 use super::desk::{Desk, Use};
+use super::held::{Held, HeldStage};
 use super::line::Line;
 
 impl Line {
     pub fn status(&self) -> LineStatus {
+        let second_calls = self.second_calls();
         LineStatus {
             open: self.open,
             trunks: Vec::new(),
             phones: self.legs.desks.iter().map(phone).collect(),
             calls: self.calls.values().filter(|call| call.recorded).map(live).collect(),
-            second_calls: Vec::new(),
-            second_call: None,
+            second_call: second_calls.first().cloned(),
+            second_calls,
             alerts: self.alerts.shown(),
+        }
+    }
+
+    /// The call of this leg.
+    pub fn call_of(&self, leg: LegId) -> Option<CallId> {
+        self.legs.get(leg).map(|leg| leg.call)
+    }
+
+    /// This leg is the one who waits in a held call; `None` in any other state.
+    pub fn party_of(&self, leg: LegId) -> Option<bool> {
+        match &self.calls.get(&self.call_of(leg)?)?.state {
+            State::Held(held) => Some(held.party.leg == leg),
+            _ => None,
         }
     }
 
@@ -32,6 +47,8 @@ impl Line {
             (State::Calling(_), _) => "calling",
             (State::Speaking(_), _) => "speaking",
             (State::Talking(_), _) => "talking",
+            (State::Held(Held { stage: HeldStage::Parked, .. }), _) => "held",
+            (State::Held(_), _) => "recalled",
             (State::Transferring(Transfer { stage: Stage::Target { .. }, .. }), _) => "transferring",
             (State::Transferring(Transfer { stage: Stage::Back(_), .. }), _) => "ringing back",
         })
@@ -56,6 +73,7 @@ fn phone(desk: &Desk) -> PhoneStatus {
 fn live(call: &Call) -> LiveCall {
     let (state, extension): (LiveState, Option<Extension>) = match &call.state {
         State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) => (LiveState::Ringing, call.extension.clone()),
+        State::Held(held) => (LiveState::Held, Some(held.by.clone())),
         State::Talking(t) if t.is_held() => (LiveState::Held, call.extension.clone()),
         State::Talking(_) => (LiveState::Talking, call.extension.clone()),
         State::Transferring(t) => (LiveState::Held, Some(t.from.clone())),
@@ -70,7 +88,7 @@ fn live(call: &Call) -> LiveCall {
         extension,
         since: call.since.wall,
         held_since: held_since(call),
-        keypad: false,
+        keypad: call.keypad.open,
         guide: call.guide.clone(),
     }
 }
@@ -79,6 +97,7 @@ fn live(call: &Call) -> LiveCall {
 fn held_since(call: &Call) -> Option<DateTime<Utc>> {
     match &call.state {
         State::Talking(t) => [&t.caller, &t.callee].into_iter().filter_map(|p| p.away_since).map(|since| since.wall).min(),
+        State::Held(_) => Some(call.since.wall),
         State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Transferring(_) => None,
     }
 }

@@ -50,12 +50,19 @@ fn a_callback_is_locked_while_it_is_called_and_counts_a_try_that_reached_nobody(
     leg.answer();
     let far = scene.trunk.expect_call(SOON).expect("the client was not called");
     let entry = client.get(&path).unwrap().json();
-    assert_eq!((entry["state"].as_str(), entry["claimed_by"].as_str(), entry["guide"].as_str()), (Some("calling"), Some("MEL"), Some("devis-auto")));
+    assert_eq!(
+        (entry["state"].as_str(), entry["claimed_by"].as_str(), entry["guide"].as_str()),
+        (Some("calling"), Some("MEL"), Some("devis-auto"))
+    );
     assert_eq!(client.post(&format!("{path}/call"), &json!({ "extension": "12" })).unwrap().status, 409);
     far.ring();
     far.refuse(480);
     assert!(leg.wait_ended(SOON), "the phone was not released");
     ended_as(&mut scene, ONE, "no_answer", None);
     let entry = client.get(&path).unwrap().json();
-    assert_eq!((entry["state"].as_str(), entry["attempts"].as_i64(), &entry["claimed_by"]), (Some("open"), Some(1), &Value::Null), "{entry}");
+    assert_eq!(
+        (entry["state"].as_str(), entry["attempts"].as_i64(), &entry["claimed_by"]),
+        (Some("open"), Some(1), &Value::Null),
+        "{entry}"
+    );
 }
