@@ -71,6 +71,9 @@ pub enum Answered {
     Text(String),
 }
 
+/// Changes by step of a guide; `None` takes an answer away.
+pub type Answers = BTreeMap<String, Option<Answered>>;
+
 /// What a person may write of a callback; what is left out stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -82,8 +85,8 @@ pub struct Fields {
     pub place: Option<String>,
     pub note: Option<String>,
     pub guide: Option<String>,
-    /// By step, `None` takes one away; `Some(None)` takes all.
-    pub answers: Option<Option<BTreeMap<String, Option<Answered>>>>,
+    /// `Some(None)` takes all away.
+    pub answers: Option<Option<Answers>>,
     pub due: Option<Option<DateTime<Utc>>>,
 }
 

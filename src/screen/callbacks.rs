@@ -1,6 +1,6 @@
 //! `/api/callbacks…`: the queue as it is read, and what a person does to it. Forms are judged here; the ledger decides the rest.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -14,7 +14,7 @@ use super::calls::ask;
 use super::guard::Person;
 use super::refusal::Problem;
 use super::state::ScreenState;
-use crate::domain::callback::{Answered, Callback, CallbackId, Fields};
+use crate::domain::callback::{Answered, Answers, Callback, CallbackId, Fields};
 use crate::domain::identity::Caller;
 use crate::domain::number::E164;
 use crate::domain::text::ScreenText;
@@ -179,7 +179,7 @@ pub(super) fn text(body: &Body, field: &'static str) -> Result<Option<String>, P
 }
 
 /// A tick, a text, or null to take an answer away; the whole null takes all.
-fn answers(body: &Body) -> Result<Option<Option<BTreeMap<String, Option<Answered>>>>, Problem> {
+fn answers(body: &Body) -> Result<Option<Option<Answers>>, Problem> {
     let wrong = || Problem::field("answers", "Des réponses par étape sont attendues : {\"garantie\": true, \"sinistre\": \"…\"}.");
     let given = match body.get("answers") {
         None => return Ok(None),

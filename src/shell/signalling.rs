@@ -39,7 +39,7 @@ const MAX_TICKETS: usize = 1024;
 pub enum Inbox {
     Media(Report),
     Recorded(Seq),
-    Command(Command, oneshot::Sender<Answer>),
+    Command(Box<Command>, oneshot::Sender<Answer>),
     Located(usize, Vec<SocketAddr>),
     Sounds(Box<Sounds>),
     Reload(Box<Reload>),
@@ -142,7 +142,7 @@ impl Signalling {
                 self.tickets.next += 1;
                 let ticket = Ticket(self.tickets.next);
                 self.tickets.waiting.insert(ticket, answer);
-                self.exchange.handle_command(now, ticket, command);
+                self.exchange.handle_command(now, ticket, *command);
             }
             Inbox::Located(trunk, addresses) => self.exchange.handle_located(now, trunk, addresses),
             Inbox::Sounds(sounds) => self.exchange.set_sounds(*sounds),

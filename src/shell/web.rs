@@ -73,7 +73,7 @@ impl Web {
 
 async fn forward(mut asked: mpsc::Receiver<Asked>, inbox: mpsc::Sender<Inbox>) {
     while let Some((command, answer)) = asked.recv().await {
-        if inbox.send(Inbox::Command(command, answer)).await.is_err() {
+        if inbox.send(Inbox::Command(Box::new(command), answer)).await.is_err() {
             return;
         }
     }
