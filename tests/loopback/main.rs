@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod baresip;
+mod double_call;
 mod kamailio;
 mod rows;
 mod sipp;
