@@ -54,7 +54,9 @@ mod tests {
 
     #[test]
     fn what_is_looked_for_has_no_accent_and_no_capital() {
-        for (text, plain) in [("Éléonore NOËL", "eleonore noel"), ("Zoe\u{301} Lœw", "zoe loew"), ("ŒUVRÉ Ça", "oeuvre ca"), ("ﬁn", "fin"), ("", "")] {
+        for (text, plain) in
+            [("Éléonore NOËL", "eleonore noel"), ("Zoe\u{301} Lœw", "zoe loew"), ("ŒUVRÉ Ça", "oeuvre ca"), ("ﬁn", "fin"), ("", "")]
+        {
             assert_eq!(folded(text), plain);
         }
     }

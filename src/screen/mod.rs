@@ -6,9 +6,11 @@
 pub mod backoff;
 pub mod callbacks;
 pub mod calls;
+pub mod contacts;
 pub mod guard;
 pub mod line;
 pub mod login;
+pub mod openapi;
 pub mod page;
 pub mod refusal;
 pub mod serve;
@@ -33,10 +35,12 @@ pub fn router(state: ScreenState) -> Router {
         .route("/healthz", get(line::healthz))
         .route("/readyz", get(line::readyz))
         .route("/metrics", get(line::metrics))
+        .route("/api/openapi.json", get(openapi::openapi))
         .route("/api/line", get(line::line))
         .route("/api/calls", get(calls::list))
         .route("/api/calls/{id}", get(calls::one))
         .route("/api/calls/{id}/hangup", post(calls::hangup))
+        .route("/api/contacts", get(contacts::list))
         .route("/api/callbacks", get(callbacks::list).post(callbacks::create))
         .route("/api/callbacks/{id}", get(callbacks::one).patch(callbacks::patch))
         .route("/api/callbacks/{id}/close", post(callbacks::close))

@@ -86,6 +86,10 @@ impl Line {
                 out.push(Effect::Reply(ticket, Ok(None)));
             }
             Command::Callback { person, what } => self.callback_command(now, ticket, &person, what, out),
+            Command::Forget(number) => {
+                let answer = self.forget(number).map(|()| None);
+                out.push(Effect::Reply(ticket, answer));
+            }
         }
     }
 

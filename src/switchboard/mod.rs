@@ -15,6 +15,7 @@ pub mod input;
 mod ledger;
 mod legs;
 pub mod line;
+mod names;
 pub mod outbound;
 mod phones;
 mod ringing;

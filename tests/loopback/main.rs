@@ -5,6 +5,7 @@
 
 mod baresip;
 mod kamailio;
+mod names;
 mod rows;
 mod sipp;
 mod stage;

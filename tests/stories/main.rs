@@ -5,6 +5,7 @@
 mod house;
 mod incoming;
 mod ledger;
+mod names;
 mod outgoing;
 mod random;
 mod talking;
