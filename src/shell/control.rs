@@ -172,7 +172,7 @@ impl Behind {
         match timeout(PATIENCE, answer).await {
             Ok(Ok(Ok(_))) => {}
             Ok(Ok(Err(Refusal::Conflict(why)))) => return Err(why.to_owned()),
-            Ok(Ok(Err(Refusal::NotFound)) | Err(_)) | Err(_) => return Err(stopped()),
+            Ok(Ok(Err(Refusal::NotFound | Refusal::Invalid { .. })) | Err(_)) | Err(_) => return Err(stopped()),
         }
         let erased = self.writer.run(move |conn| erase::erase(conn, &number)).await;
         erased.map(|erased| vec![erased.to_string()]).map_err(|error| error.to_string())
