@@ -6,6 +6,7 @@
 mod baresip;
 mod double_call;
 mod kamailio;
+mod names;
 mod rows;
 mod sipp;
 mod stage;
