@@ -222,6 +222,7 @@ mod tests {
             version: 1,
             party: Caller::Withheld,
             name: ScreenText::default(),
+            named: false,
             source: Source::Missed,
             subject: String::new(),
             owner: String::new(),

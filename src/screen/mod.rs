@@ -3,14 +3,18 @@
 //! [`guard`] stands before every route (hosts, origins, sessions, sizes); [`refusal`] is the one place where a
 //! failure becomes a status and a French sentence; [`serve`] holds the connections.
 
+pub mod assets;
 pub mod backoff;
 pub mod callbacks;
 pub mod calls;
+pub mod contacts;
 pub mod day;
 pub mod dial;
+pub mod events;
 pub mod guard;
 pub mod line;
 pub mod login;
+pub mod openapi;
 pub mod page;
 pub mod plan;
 pub mod refusal;
@@ -30,20 +34,34 @@ pub const BODY_MAX: usize = 64 * 1024;
 
 /// Every route of this version. Requests must carry `ConnectInfo<SocketAddr>`, as [`serve::serve`] gives them.
 pub fn router(state: ScreenState) -> Router {
-    Router::new()
-        .route("/", get(page::home))
-        .route("/login", get(page::login).post(login::login))
+    api()
+        .merge(page::routes(api().with_state(state.clone())))
+        .route("/login", post(login::login))
         .route("/logout", post(login::logout))
+        .route("/static/{version}/{name}", get(assets::file))
         .route("/healthz", get(line::healthz))
         .route("/readyz", get(line::readyz))
         .route("/metrics", get(line::metrics))
+        .route("/api/openapi.json", get(openapi::openapi))
+        .fallback(refusal::not_found)
+        .method_not_allowed_fallback(refusal::not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(state.clone(), guard::guard))
+        .with_state(state)
+}
+
+/// What programs speak with; the forms of the pages come here too.
+fn api() -> Router<ScreenState> {
+    Router::new()
         .route("/api/line", get(line::line))
+        .route("/api/events", get(events::events))
         .route("/api/calls", get(calls::list))
         .route("/api/calls/{id}", get(calls::one))
         .route("/api/calls/{id}/hangup", post(calls::hangup))
         .route("/api/calls/{id}/hold", post(dial::hold))
         .route("/api/calls/{id}/resume", post(dial::resume))
         .route("/api/dial", post(dial::dial))
+        .route("/api/contacts", get(contacts::list))
         .route("/api/calls/{id}/keypad", post(second_call::keypad))
         .route("/api/calls/{id}/send-keys", post(second_call::send_keys))
         .route("/api/second-call", patch(second_call::draft))
@@ -65,9 +83,4 @@ pub fn router(state: ScreenState) -> Router {
         .route("/api/directory", get(plan::directory))
         .route("/api/explain", get(plan::explained))
         .route("/api/guides", get(plan::guides))
-        .fallback(refusal::not_found)
-        .method_not_allowed_fallback(refusal::not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(from_fn_with_state(state.clone(), guard::guard))
-        .with_state(state)
 }

@@ -76,6 +76,8 @@ pub trait Router: Send {
     fn route(&self, extension: &Extension, digits: &str) -> Route;
     /// Somebody of the records: what is a number already never goes through the grammar of dialling again (RULES 7.4).
     fn party(&self, extension: &Extension, party: &Caller) -> Route;
+    /// A number that only machines and telemarketers call from (RULES 6).
+    fn is_automated(&self, number: &E164) -> bool;
 }
 
 /// The decision on dialled digits.
@@ -115,6 +117,10 @@ pub enum Switch {
 }
 
 impl Router for Rules {
+    fn is_automated(&self, number: &E164) -> bool {
+        self.numbering.is_automated(number)
+    }
+
     fn route(&self, extension: &Extension, digits: &str) -> Route {
         match route::route(digits, extension, self).kind {
             Kind::Emergency(permit) => Route::Emergency(permit),

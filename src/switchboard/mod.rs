@@ -21,6 +21,7 @@ mod ledger;
 mod legs;
 pub mod line;
 mod lock;
+mod names;
 mod offers;
 mod originate;
 pub mod outbound;

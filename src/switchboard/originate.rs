@@ -86,8 +86,8 @@ impl Line {
         };
         let entry = then.permit().and_then(|permit| permit.entry());
         let guide = if guide.is_empty() { entry.map(|entry| entry.guide.clone()).unwrap_or_default() } else { guide };
-        let known = self.ledger.open_of(&party).map(|open| open.name.clone());
-        let name = entry.map(|entry| ScreenText::clean(&entry.name)).or(known).unwrap_or_default();
+        let known = self.ledger.open_of(&party).map(|open| open.name.clone()).unwrap_or_default();
+        let name = entry.map_or_else(|| self.names.of(&party, &known), |entry| ScreenText::clean(&entry.name));
         let (id, seq) = self.opened(now, direction, (party.clone(), name.clone()), Some(phone.clone()), out);
         let written = match callback {
             Some(entry) => self.lock(id, entry, person, &guide, out),

@@ -67,10 +67,9 @@ impl Line {
             Route::Refused { party, .. } => (Direction::Outgoing, party.clone()),
         };
         let refused = self.may_not_dial(&extension, &route);
-        let (name, guide) = route
-            .permit()
-            .and_then(|permit| permit.entry())
-            .map_or_else(Default::default, |entry| (ScreenText::clean(&entry.name), entry.guide.clone()));
+        let entry = route.permit().and_then(|permit| permit.entry());
+        let guide = entry.map(|entry| entry.guide.clone()).unwrap_or_default();
+        let name = entry.map_or_else(|| self.names.of(&party, &ScreenText::default()), |entry| ScreenText::clean(&entry.name));
         let (id, seq) = self.opened(now, direction, (party.clone(), name.clone()), Some(extension.clone()), out);
         self.legs.arrived(leg, id, Who::Phone(extension.clone()));
         // Until it is known where the call goes it is one that nobody is rung for.
