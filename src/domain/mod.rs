@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod callback;
+pub mod clip;
 pub mod entropy;
 pub mod holidays;
 pub mod hours;

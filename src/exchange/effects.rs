@@ -4,6 +4,7 @@ use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{Extension, LegId};
 use crate::domain::now::Now;
 use crate::media::command::Command as MediaCommand;
+use crate::media::ear::Terms;
 use crate::sip::api::Invite;
 use crate::switchboard::effect::{Effect, Refuse};
 use crate::switchboard::input::{Input, Refusal};
@@ -34,6 +35,8 @@ impl Exchange {
                 let source = sound.map(|s| self.sounds.source(&s));
                 self.media(MediaCommand::Overlay(leg, source));
             }
+            Effect::Listen { leg, max, silence, patience } => self.media(MediaCommand::Listen(leg, Terms { max, silence, patience })),
+            Effect::StopListening(leg) => self.media(MediaCommand::StopListening(leg)),
             Effect::Transfer { leg, accepted } => {
                 if let Some(session) = self.session(leg) {
                     self.endpoint.respond_refer(now.instant, session, if accepted { 202 } else { 403 });

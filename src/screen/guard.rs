@@ -69,7 +69,7 @@ async fn check(state: &ScreenState, mut request: Request, next: Next) -> Respons
         if path == "/" && request.method() == Method::GET {
             return Redirect::to("/login").into_response();
         }
-        if path.starts_with("/api") || path == "/logout" || path == "/" {
+        if path.starts_with("/api") || path.starts_with("/clips/") || path == "/logout" || path == "/" {
             return Problem::unsigned().into_response();
         }
     }

@@ -6,6 +6,7 @@
 pub mod backoff;
 pub mod callbacks;
 pub mod calls;
+pub mod clips;
 pub mod guard;
 pub mod line;
 pub mod login;
@@ -44,6 +45,7 @@ pub fn router(state: ScreenState) -> Router {
         .route("/api/callbacks/{id}/claim", post(callbacks::claim))
         .route("/api/callbacks/{id}/release", post(callbacks::release))
         .route("/api/callbacks/{id}/postpone", post(callbacks::postpone))
+        .route("/clips/{file}", get(clips::clip))
         .fallback(refusal::not_found)
         .method_not_allowed_fallback(refusal::not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))

@@ -5,6 +5,7 @@
 
 pub mod callbacks;
 pub mod calls;
+pub mod clips;
 mod committer;
 pub mod error;
 pub mod journal;

@@ -132,6 +132,8 @@ fn connect(dir: &Path) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
+    // what is erased (words of callers, numbers) is overwritten
+    conn.pragma_update(None, "secure_delete", true)?;
     embedded::migrations::runner().run(&mut conn).map_err(Box::new)?;
     Ok(conn)
 }

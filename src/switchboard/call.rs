@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   incoming, internal:  Hunting -> Talking <-> Transferring
+//!   incoming:            Hunting -> Attendant (nobody answered)
 //!   outgoing:            Calling -> Talking;  Speaking (refused, with a spoken reason)
 //! ```
 //! Leaving any of them ends in another or in `Line::finish`, which closes every leg named by [`Call::legs`].
@@ -13,6 +14,7 @@ use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason, Why};
 use crate::domain::text::ScreenText;
 
+use super::attended::Attended;
 use super::effect::Refuse;
 use super::input::{Progress, Seq};
 use super::ringing::Hunt;
@@ -45,6 +47,7 @@ pub(super) enum State {
     Speaking(Speaking),
     Talking(Talk),
     Transferring(Transfer),
+    Attendant(Attended),
 }
 
 /// A phone calls out and was not answered yet.
@@ -135,6 +138,7 @@ impl Call {
             State::Hunting(hunt) => hunt.attempts().map(|a| a.leg).chain([hunt.caller]).collect(),
             State::Calling(c) => vec![c.far, c.caller],
             State::Speaking(s) => vec![s.caller],
+            State::Attendant(attended) => vec![attended.caller],
             State::Talking(t) => vec![t.callee.leg, t.caller.leg],
             State::Transferring(t) => {
                 let rung = match &t.stage {
@@ -157,6 +161,7 @@ impl Call {
         match (&self.state, self.direction) {
             (State::Talking(_) | State::Transferring(_), _) => self.cut(),
             (State::Speaking(s), _) => End::new(Outcome::Out(s.outcome), s.why),
+            (State::Attendant(attended), _) => attended.ends(),
             (State::Hunting(_) | State::Calling(_), Direction::Incoming) => End::new(Outcome::Missed(reason), why),
             (State::Hunting(_) | State::Calling(_), Direction::Outgoing | Direction::Internal) => End::new(Outcome::Out(Out::Failed), why),
         }

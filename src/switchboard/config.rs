@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dialplan::numbering::{Called, Class};
 use crate::dialplan::route::{self, Kind, OutboundPermit};
 use crate::dialplan::rules::{Code, Rules};
 use crate::domain::call::Extension;
@@ -31,6 +32,14 @@ pub struct LineConfig {
     pub per_hour: usize,
     pub router: Box<dyn Router>,
     pub callbacks: CallbackRules,
+    /// `None`: what nobody answers is refused (`attendant.enabled`).
+    pub attendant: Option<AttendantRules>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttendantRules {
+    /// How long a caller may speak after the tone (`attendant.name_seconds`).
+    pub name_time: Duration,
 }
 
 /// When callbacks are due (`[callbacks]`, `[hours]`).
@@ -64,6 +73,9 @@ pub struct TrunkConfig {
 /// What dialled digits mean (RULES 7), asked of the dial plan.
 pub trait Router: Send {
     fn route(&self, extension: &Extension, digits: &str) -> Route;
+
+    /// The number that a caller typed to be called back at, when it is whole: French, foreign or short, no emergency number.
+    fn given(&self, digits: &str) -> Option<Caller>;
 }
 
 /// The decision on dialled digits.
@@ -104,6 +116,14 @@ impl Router for Rules {
                 refused(Refuse::NotFound, "numero-inexistant")
             }
             Kind::Refused(refusal) => refused(if refusal.status() == BARRED { Refuse::Barred } else { Refuse::NotFound }, refusal.prompt()),
+        }
+    }
+
+    fn given(&self, digits: &str) -> Option<Caller> {
+        match self.numbering.national(digits).or_else(|| self.numbering.international(digits))? {
+            (_, Class::Emergency) => None,
+            (Called::Number(number), _) => Some(Caller::Known(number)),
+            (Called::Short(short), _) => Some(Caller::Unreadable(ScreenText::clean(&short))),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! All that the rules can ask for. The exchange carries it out in this order and decides nothing.
 
+use std::time::Duration;
+
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{Extension, LegId, Record};
 use crate::domain::callback::Callback;
@@ -12,9 +14,18 @@ pub type Answer = Result<Option<Box<Callback>>, Refusal>;
 #[derive(Debug, PartialEq)]
 pub enum Effect {
     /// Ring a phone on a new leg. `number` and `name` are for its display.
-    RingPhone { leg: LegId, extension: Extension, number: String, name: String },
+    RingPhone {
+        leg: LegId,
+        extension: Extension,
+        number: String,
+        name: String,
+    },
     /// Call out through that trunk on a new leg; only our own number is presented.
-    CallOut { leg: LegId, trunk: usize, permit: OutboundPermit },
+    CallOut {
+        leg: LegId,
+        trunk: usize,
+        permit: OutboundPermit,
+    },
     /// Tell a caller (trunk or phone) that the other side rings (180).
     Ringing(LegId),
     /// Give a caller sound before the answer (183 with SDP): what follows in `Join` or `Play` is heard.
@@ -22,9 +33,15 @@ pub enum Effect {
     /// Answer a caller (200).
     Answer(LegId),
     /// Refuse a caller.
-    Refuse { leg: LegId, why: Refuse },
+    Refuse {
+        leg: LegId,
+        why: Refuse,
+    },
     /// Stop ringing a called leg. `elsewhere`: another phone took it.
-    Cancel { leg: LegId, elsewhere: bool },
+    Cancel {
+        leg: LegId,
+        elsewhere: bool,
+    },
     /// End an answered leg.
     HangUp(LegId),
     /// Both hear each other. Replaces whatever either heard.
@@ -34,9 +51,24 @@ pub enum Effect {
     /// Mixed into what the leg hears, without taking its place; `None` stops it.
     Overlay(LegId, Option<Sound>),
     /// Accept (202) and carry out, or refuse, a transfer that `Input::Transfers` asked for.
-    Transfer { leg: LegId, accepted: bool },
+    Transfer {
+        leg: LegId,
+        accepted: bool,
+    },
     /// How an accepted transfer ended, for the phone that asked and is still there.
-    TransferResult { leg: LegId, status: u16 },
+    TransferResult {
+        leg: LegId,
+        status: u16,
+    },
+    /// Take down what the leg says until that is over, in any case after `max`, after `silence` once something was said, or `patience`
+    /// when nothing was. `Input::Heard` comes back, also when the leg goes. A leg that is joined is not listened to any more.
+    Listen {
+        leg: LegId,
+        max: Duration,
+        silence: Duration,
+        patience: Duration,
+    },
+    StopListening(LegId),
     /// Write; `Input::Recorded(seq)` comes back.
     Record(Seq, Record),
     /// The answer to a command of the page, with the callback that it was about.
@@ -83,7 +115,7 @@ pub enum Sound {
     /// A short low tone: not now (overlay).
     LowTone,
     Music,
-    /// Prompts by name, in order, then silence.
+    /// Prompts by name, in order, then silence; [`super::spoken`] has the names that are no file.
     Prompts(Vec<&'static str>),
 }
 

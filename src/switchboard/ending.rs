@@ -5,6 +5,7 @@ use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason};
 
 use super::alerts::SHORT;
+use super::attendant::Event;
 use super::call::{Call, Calling, End, State};
 use super::effect::{Effect, Refusal, Refuse};
 use super::input::{Command, Ticket};
@@ -58,11 +59,15 @@ impl Line {
                 self.finish(now, call, end, out);
             }
             State::Transferring(_) => self.transfer_time_is_over(now, call, out),
+            State::Attendant(_) => self.attendant_time_is_over(now, call, out),
         }
     }
 
     /// A prompt is over: the refusal it explained follows.
     pub(super) fn played(&mut self, now: Now, leg: LegId, out: &mut Vec<Effect>) {
+        if self.attendant_event(now, leg, Event::Played, out) {
+            return;
+        }
         let Some(id) = self.legs.get(leg).map(|l| l.call) else { return };
         if self.calls.get(&id).is_some_and(|call| matches!(call.state, State::Speaking(_))) {
             self.call_time_is_over(now, id, out);
@@ -81,11 +86,21 @@ impl Line {
                     (State::Hunting(_) | State::Calling(_), _) => End::out(Out::Cancelled, Refuse::Cancelled),
                     (State::Speaking(s), _) => End::out(s.outcome, s.why),
                     (State::Talking(_) | State::Transferring(_), _) => End::new(Outcome::Answered(None), Refuse::Cancelled),
+                    (State::Attendant(attended), _) => attended.ends(),
                 };
-                self.finish(now, call, end, out);
+                self.breaks_off(now, call, end, out);
                 out.push(Effect::Reply(ticket, Ok(None)));
             }
             Command::Callback { person, what } => self.callback_command(now, ticket, &person, what, out),
+        }
+    }
+
+    /// We end it, whatever it does; what a caller told the attendant is waited for.
+    pub(super) fn breaks_off(&mut self, now: Now, call: Call, end: End, out: &mut Vec<Effect>) {
+        if matches!(call.state, State::Attendant(_)) {
+            self.attendant_leaves(now, call, out);
+        } else {
+            self.finish(now, call, end, out);
         }
     }
 
@@ -99,9 +114,11 @@ impl Line {
     pub(super) fn stop(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.phase = Phase::Stopped;
         self.said_idle = false;
-        while let Some((_, call)) = self.calls.pop_first() {
-            let end = call.broken_off(Reason::Failed, Refuse::Unavailable);
-            self.finish(now, call, end, out);
+        for id in self.calls.keys().copied().collect::<Vec<_>>() {
+            if let Some(call) = self.take(id) {
+                let end = call.broken_off(Reason::Failed, Refuse::Unavailable);
+                self.breaks_off(now, call, end, out);
+            }
         }
         self.timers.cancel(Owner::Emergency);
     }

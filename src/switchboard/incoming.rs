@@ -25,14 +25,14 @@ impl Call {
         match &self.state {
             State::Hunting(hunt) => hunt.targets == Targets::Group,
             State::Transferring(transfer) => transfer.stage == Stage::Back(None),
-            State::Calling(_) | State::Speaking(_) | State::Talking(_) => false,
+            State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Attendant(_) => false,
         }
     }
 
     pub(super) fn hunt_mut(&mut self) -> Option<&mut Hunt> {
         match &mut self.state {
             State::Hunting(hunt) => Some(hunt),
-            State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => None,
+            State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) | State::Attendant(_) => None,
         }
     }
 }
@@ -125,11 +125,6 @@ impl Line {
             Hope::Wait => self.put(call),
             Hope::End(end) => self.unanswered(now, call, end, out),
         }
-    }
-
-    /// No phone takes this caller, or none did in time: the one place where a hunt is given up (RULES 2.5).
-    pub(super) fn unanswered(&mut self, now: Now, call: Call, end: End, out: &mut Vec<Effect>) {
-        self.finish(now, call, end, out);
     }
 
     fn targets(&self, targets: &Targets) -> Vec<Extension> {

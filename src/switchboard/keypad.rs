@@ -9,7 +9,10 @@ use super::legs::{LegState, Who};
 use super::line::Line;
 
 impl Line {
-    pub(super) fn key(&mut self, _now: Now, leg: LegId, _key: Key, out: &mut Vec<Effect>) {
+    pub(super) fn key(&mut self, now: Now, leg: LegId, key: Key, out: &mut Vec<Effect>) {
+        if self.attendant_key(now, leg, key, out) {
+            return;
+        }
         let phone = self.legs.get(leg).is_some_and(|l| l.state == LegState::Up && matches!(l.who, Who::Phone(_)));
         if phone {
             out.push(Effect::Overlay(leg, Some(Sound::LowTone)));

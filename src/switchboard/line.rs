@@ -14,7 +14,7 @@ use crate::domain::text::ScreenText;
 
 use super::alerts::Alerts;
 use super::call::{Call, State};
-use super::config::{LineConfig, Router};
+use super::config::{AttendantRules, LineConfig, Router};
 use super::desk::Desk;
 use super::effect::{Effect, Refuse};
 use super::input::{Input, Refusal, Seq};
@@ -92,6 +92,11 @@ impl Line {
         self.touch();
     }
 
+    /// The attendant is on or off from the next call on.
+    pub fn set_attendant(&mut self, rules: Option<AttendantRules>) {
+        self.config.attendant = rules;
+    }
+
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
         match input {
             Input::Rings { leg, trunk, caller, name, usable } => self.rings(now, leg, trunk, (caller, name), usable, out),
@@ -107,8 +112,9 @@ impl Line {
             Input::PhoneSpeaks { leg } => self.phone_speaks(leg, out),
             Input::Transfers { leg, digits } => self.transfers(now, leg, &digits, out),
             Input::Key { leg, key } => self.key(now, leg, key, out),
+            Input::Heard { leg, speech, clip } => self.heard(now, leg, speech, clip, out),
             Input::Played { leg } => self.played(now, leg, out),
-            Input::Recorded(seq) => self.recorded(seq, out),
+            Input::Recorded(seq) => self.recorded(now, seq, out),
             Input::Phone { extension, registered } => self.phone(&extension, registered),
             Input::DoNotDisturb { extension, on } => self.do_not_disturb(now, &extension, on, out),
             Input::Trunk { trunk, usable } => self.trunk(now, trunk, usable, out),
@@ -206,9 +212,10 @@ impl Line {
         (call, seq)
     }
 
-    pub(super) fn recorded(&mut self, seq: Seq, out: &mut Vec<Effect>) {
+    pub(super) fn recorded(&mut self, now: Now, seq: Seq, out: &mut Vec<Effect>) {
         self.ledger.recorded(seq, out);
-        let Some(call) = self.awaited.remove(&seq).and_then(|id| self.calls.get_mut(&id)) else { return };
+        let Some(id) = self.awaited.remove(&seq) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
         match &mut call.state {
             State::Hunting(hunt) => {
                 hunt.opened = None;
@@ -218,6 +225,7 @@ impl Line {
                 calling.opened = None;
                 calling.tell(out);
             }
+            State::Attendant(_) => self.attendant_may_begin(now, id, out),
             State::Speaking(_) | State::Talking(_) | State::Transferring(_) => {}
         }
     }

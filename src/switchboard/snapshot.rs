@@ -29,6 +29,7 @@ impl Line {
             (State::Calling(_), _) => "calling",
             (State::Speaking(_), _) => "speaking",
             (State::Talking(_), _) => "talking",
+            (State::Attendant(_), _) => "attendant",
             (State::Transferring(Transfer { stage: Stage::Target { .. }, .. }), _) => "transferring",
             (State::Transferring(Transfer { stage: Stage::Back(_), .. }), _) => "ringing back",
         })
@@ -56,6 +57,7 @@ fn live(call: &Call) -> LiveCall {
         State::Talking(t) if t.caller.holds || t.callee.holds => (LiveState::Held, call.extension.clone()),
         State::Talking(_) => (LiveState::Talking, call.extension.clone()),
         State::Transferring(t) => (LiveState::Held, Some(t.from.clone())),
+        State::Attendant(_) => (LiveState::Attendant, None),
     };
     LiveCall {
         id: call.id,

@@ -51,6 +51,10 @@ impl Line {
                 let end = caller_gone(&call, why);
                 self.finish(now, call, end, out);
             }
+            State::Attendant(_) => {
+                let before = caller_gone(&call, why);
+                self.attendant_gone(now, call, why, before, out);
+            }
             State::Talking(_) => {
                 let end = talker_gone(&call, why);
                 self.finish(now, call, end, out);
@@ -76,7 +80,7 @@ impl Line {
             }
             State::Transferring(transfer) if transfer.party.leg == leg => transfer.party.holds = on,
             State::Transferring(transfer) => transfer.from_holds = on,
-            State::Hunting(_) | State::Calling(_) | State::Speaking(_) => {}
+            State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Attendant(_) => {}
         }
     }
 

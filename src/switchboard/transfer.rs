@@ -117,7 +117,12 @@ impl Line {
             State::Transferring(Transfer { stage: Stage::Back(None), from, party, .. }) if self.is_idle(from) => {
                 Some((from.clone(), party.phone.clone()))
             }
-            State::Transferring(_) | State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) => None,
+            State::Transferring(_)
+            | State::Hunting(_)
+            | State::Calling(_)
+            | State::Speaking(_)
+            | State::Talking(_)
+            | State::Attendant(_) => None,
         };
         if let Some((from, colleague)) = wanted {
             let rung = self.ring_phone(now, &call, colleague.as_ref(), from, out);
@@ -131,7 +136,12 @@ impl Line {
     pub(super) fn transfer_time_is_over(&mut self, now: Now, call: Call, out: &mut Vec<Effect>) {
         let rung = match &call.state {
             State::Transferring(Transfer { stage: Stage::Target { leg, .. }, .. }) => Some(*leg),
-            State::Transferring(_) | State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) => None,
+            State::Transferring(_)
+            | State::Hunting(_)
+            | State::Calling(_)
+            | State::Speaking(_)
+            | State::Talking(_)
+            | State::Attendant(_) => None,
         };
         let Some(leg) = rung else {
             let end = call.cut();

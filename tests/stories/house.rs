@@ -12,7 +12,7 @@ use rappel::domain::hours::{Holidays, Hours, Range};
 use rappel::domain::identity::Caller;
 use rappel::domain::now::{Instant, Now};
 use rappel::domain::text::ScreenText;
-use rappel::switchboard::config::{CallbackRules, LineConfig, PhoneConfig, TrunkConfig};
+use rappel::switchboard::config::{AttendantRules, CallbackRules, LineConfig, PhoneConfig, TrunkConfig};
 use rappel::switchboard::effect::Effect;
 use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, Seq, Ticket};
 use rappel::switchboard::line::Line;
@@ -79,11 +79,22 @@ pub struct Plans {
     pub calls: usize,
     /// `None`: all phones.
     pub ring: Option<&'static [&'static str]>,
+    pub attendant: bool,
 }
 
 impl Default for Plans {
     fn default() -> Plans {
-        Plans { phones: &["11", "12"], registered: true, ring_seconds: 18, channels: 4, trunks: 1, per_hour: 60, calls: 1, ring: None }
+        Plans {
+            phones: &["11", "12"],
+            registered: true,
+            ring_seconds: 18,
+            channels: 4,
+            trunks: 1,
+            per_hour: 60,
+            calls: 1,
+            ring: None,
+            attendant: false,
+        }
     }
 }
 
@@ -99,6 +110,7 @@ impl Plans {
             per_hour: self.per_hour,
             callbacks: CallbackRules { hours: always(), promise: Duration::from_secs(1800), retry: retries() },
             router: Box::new(plan(&phones)),
+            attendant: self.attendant.then_some(AttendantRules { name_time: Duration::from_secs(10) }),
             phones,
         };
         let mut house = House { line: Line::new(config, 1, 1), now: Now { instant: Instant::ZERO, wall: DateTime::UNIX_EPOCH } };
@@ -210,9 +222,11 @@ impl House {
 /// Every call that was lost is followed at once by its callback's record, and no other is; told without them.
 #[track_caller]
 fn followed(said: Vec<String>) -> Vec<String> {
-    let lost = |w: &str| w.starts_with("end ") && [" missed: ", ": cut", ": left_on_hold"].iter().any(|how| w.contains(how));
+    let lost =
+        |w: &str| w.starts_with("end ") && [" missed: ", " attendant: ", ": cut", ": left_on_hold"].iter().any(|how| w.contains(how));
     for (n, word) in said.iter().enumerate() {
-        let next = said.get(n + 1).is_some_and(|next| next.starts_with("callback ") && next.contains(" Open "));
+        let mut after = said.iter().skip(n + 1).skip_while(|word| word.starts_with("clip of "));
+        let next = after.next().is_some_and(|next| next.starts_with("callback ") && next.contains(" Open "));
         assert_eq!(lost(word), next, "a lost call and its callback: {said:?}");
     }
     said.into_iter().filter(|w| !w.starts_with("callback ")).collect()
@@ -242,6 +256,8 @@ pub fn words(effect: &Effect) -> String {
         Effect::Overlay(l, sound) => format!("overlay {} {sound:?}", leg(*l)),
         Effect::Transfer { leg: l, accepted } => format!("transfer of {} {}", leg(*l), if *accepted { "accepted" } else { "refused" }),
         Effect::TransferResult { leg: l, status } => format!("transfer of {} ends {status}", leg(*l)),
+        Effect::Listen { leg: l, max, silence, patience } => format!("listen to {} {max:?} {silence:?} {patience:?}", leg(*l)),
+        Effect::StopListening(l) => format!("stop listening to {}", leg(*l)),
         Effect::Record(_, record) => record_words(record),
         Effect::Reply(ticket, Ok(callback)) => {
             format!("reply {} Ok({})", ticket.0, callback.as_ref().map_or("()".to_owned(), |c| c.id.0.to_string()))
@@ -269,6 +285,7 @@ fn record_words(record: &Record) -> String {
             format!("end {} {outcome}{reason}{during}{}", call.0, if *short { " short" } else { "" })
         }
         Record::Callback(c) => callback_words(c),
+        Record::Clip { call, wav, .. } => format!("clip of {}, {wav:?}", call.0),
         Record::Outage { from, to, what } => format!("outage of {what}, {} s", (*to - *from).num_seconds()),
     }
 }

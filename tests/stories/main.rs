@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attendant;
 mod house;
 mod incoming;
 mod ledger;

@@ -10,7 +10,9 @@ use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rappel::domain::call::{CallId, Record};
+use rappel::domain::clip::Clip;
 use rappel::domain::identity::Caller;
+use rappel::domain::key::Key;
 use rappel::domain::text::ScreenText;
 use rappel::switchboard::effect::Effect;
 use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, Seq, Ticket};
@@ -19,7 +21,7 @@ use crate::house::*;
 
 const PHONES: &[&str] = &["11", "12", "13"];
 const DIALLED: &[&str] = &["11", "12", "13", "0639980001", "00639980001", "112", "0899000001", "999", "*92", "*91"];
-const STATES: &[&str] = &["hunting", "ringing a colleague", "calling", "speaking", "talking", "transferring", "ringing back"];
+const STATES: &[&str] = &["hunting", "ringing a colleague", "calling", "speaking", "talking", "transferring", "ringing back", "attendant"];
 const ABOUT_A_LEG: &[&str] = &[
     "progress",
     "answered",
@@ -32,6 +34,8 @@ const ABOUT_A_LEG: &[&str] = &[
     "resume",
     "transfers",
     "played",
+    "key",
+    "heard",
     "silent",
     "speaks",
     "page hangs up",
@@ -75,6 +79,7 @@ impl Model {
                 Effect::HangUp(leg) if late == Some(*leg) => {}
                 Effect::HangUp(leg) => assert_eq!(self.legs.remove(leg), Some(LegIs::Up), "{effect:?}"),
                 Effect::Join(a, b) => assert!(self.legs.contains_key(a) && self.legs.contains_key(b), "{effect:?}"),
+                Effect::Listen { leg, .. } | Effect::StopListening(leg) => assert_eq!(self.legs.get(leg), Some(&LegIs::Up), "{effect:?}"),
                 Effect::Play(leg, _) | Effect::Overlay(leg, _) => assert!(self.legs.contains_key(leg), "{effect:?}"),
                 Effect::TransferResult { leg, .. } => assert_eq!(self.legs.get(leg), Some(&LegIs::Up), "{effect:?}"),
                 Effect::Record(seq, record) => self.write(*seq, record),
@@ -95,6 +100,7 @@ impl Model {
                 self.ended.insert(*call);
             }
             Record::Callback(_) => {}
+            Record::Clip { call, .. } => assert!(self.ended.contains(call), "a clip of {call:?}, which goes on"),
             Record::Outage { from, to, .. } => assert!(from < to),
         }
     }
@@ -149,8 +155,10 @@ impl Model {
             }
             34..=37 => ("hold", Input::Held { leg, on: true }),
             38..=40 => ("resume", Input::Held { leg, on: false }),
-            41..=52 => ("transfers", Input::Transfers { leg, digits: DIALLED[n % DIALLED.len()].into() }),
-            53..=54 => ("played", Input::Played { leg }),
+            41..=48 => ("transfers", Input::Transfers { leg, digits: DIALLED[n % DIALLED.len()].into() }),
+            49..=50 => ("heard", Input::Heard { leg, speech: Duration::from_millis(n as u64), clip: Clip::new(vec![0; 9]) }),
+            51..=52 => ("played", Input::Played { leg }),
+            53..=54 => ("key", Input::Key { leg, key: Key::new(b"012#*"[n % 5]).unwrap() }),
             55..=57 => ("silent", Input::PhoneSilent { leg }),
             _ => ("speaks", Input::PhoneSpeaks { leg }),
         }
@@ -241,7 +249,16 @@ fn transferred(house: &mut House, model: &mut Model, back: bool) {
 }
 
 fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
-    let mut house = Plans { phones: PHONES, trunks: 2, channels: 2, per_hour: 20, calls: 1 + steps.len() % 2, ..Plans::default() }.house();
+    let mut house = Plans {
+        phones: PHONES,
+        trunks: 2,
+        channels: 2,
+        per_hour: 20,
+        calls: 1 + steps.len() % 2,
+        attendant: steps.len() % 3 > 0,
+        ..Plans::default()
+    }
+    .house();
     let mut model = Model::default();
     match steps.len() % 8 {
         0 => transferred(&mut house, &mut model, true),
@@ -254,7 +271,9 @@ fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
     for leg in model.legs.keys() {
         visit(&house, *leg, "stop", visits);
     }
-    let effects = house.effects(Input::Stop);
+    let mut effects = house.effects(Input::Stop);
+    // what was being said to the attendant is waited for
+    effects.extend(house.pass(Duration::from_secs(1)));
     assert_eq!(effects.last(), Some(&Effect::Idle));
     model.observe(&effects, None);
     assert!(model.calls.is_empty() && model.legs.is_empty(), "left: {:?} {:?}", model.calls, model.legs);
@@ -295,5 +314,5 @@ fn random_stories_end_every_call_once_and_close_every_leg() {
 
 /// Only a leg that is up can lack its ACK: a caller from the answer on, or who hears how a switch stands.
 fn reachable((state, input): (&str, &str)) -> bool {
-    input != "unacknowledged" || matches!(state, "speaking" | "talking" | "transferring" | "ringing back")
+    input != "unacknowledged" || matches!(state, "speaking" | "talking" | "transferring" | "ringing back" | "attendant")
 }
