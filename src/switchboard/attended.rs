@@ -17,12 +17,11 @@ use crate::domain::text::ScreenText;
 
 use super::attendant::{Act, Attendant, Event};
 use super::call::{Call, End, State};
-use super::effect::{Effect, Refuse, Sound};
+use super::effect::{Effect, Refuse, Sound, Terms};
 use super::input::{Gone, Seq};
 use super::ledger::Missed;
 use super::legs::LegState;
 use super::line::{Line, Phase};
-use super::ringing::Hunt;
 use super::timers::Owner;
 
 /// A recording ends after that much silence once something was said, and after so much when nothing was.
@@ -84,10 +83,11 @@ impl Line {
             self.legs.close(leg, end.refuse, out);
         }
         self.timers.cancel(Owner::Call(call.id));
-        let opened = match &call.state {
-            State::Hunting(Hunt { opened, .. }) => *opened,
-            State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) | State::Attendant(_) => None,
+        let (opened, heard_of_it) = match &call.state {
+            State::Hunting(hunt) => (hunt.opened, hunt.heard_of_it().to_vec()),
+            _ => (None, Vec::new()),
         };
+        self.offers_attended(now, call.id, &heard_of_it, out);
         call.since = now;
         call.state =
             State::Attendant(Attended { caller, opened, end, name_time, talk: None, leaving: false, nothing: Reason::LeftAttendant });
@@ -149,10 +149,13 @@ impl Line {
             match act {
                 Act::Say(words) => out.push(Effect::Play(leg, Sound::Prompts(words))),
                 Act::Hush => out.push(Effect::Play(leg, Sound::Silence)),
-                Act::Listen => out.push(Effect::Listen { leg, max, silence: SILENCE, patience: PATIENCE }),
+                Act::Listen => out.push(Effect::Listen(leg, Terms { max, silence: SILENCE, patience: PATIENCE })),
                 Act::StopListening => out.push(Effect::StopListening(leg)),
                 Act::End => over = true,
             }
+        }
+        if attended.talk.as_ref().is_some_and(Attendant::thanks) {
+            self.withdraw(now, call.id, None, out);
         }
         match attended.talk.as_ref().and_then(Attendant::deadline) {
             _ if over => self.attendant_leaves(now, call, out),
@@ -171,6 +174,7 @@ impl Line {
             return;
         };
         self.timers.cancel(Owner::Call(call.id));
+        self.withdraw(now, call.id, None, out);
         if let Some(seq) = attended.opened.take() {
             self.awaited.remove(&seq);
         }
@@ -211,7 +215,11 @@ impl Line {
         self.attendant_event(now, leg, Event::Key(key), out)
     }
 
-    pub(super) fn attendant_event(&mut self, now: Now, leg: LegId, event: Event, out: &mut Vec<Effect>) -> bool {
+    pub(super) fn attendant_played(&mut self, now: Now, leg: LegId, out: &mut Vec<Effect>) -> bool {
+        self.attendant_event(now, leg, Event::Played, out)
+    }
+
+    fn attendant_event(&mut self, now: Now, leg: LegId, event: Event, out: &mut Vec<Effect>) -> bool {
         let of = |call: &&Call| matches!(&call.state, State::Attendant(attended) if attended.caller == leg && attended.talk.is_some());
         let id = self.legs.get(leg).and_then(|l| self.calls.get(&l.call)).filter(of).map(|call| call.id);
         let Some(call) = id.and_then(|id| self.take(id)) else { return false };
@@ -242,7 +250,7 @@ impl Line {
     pub fn is_with_attendant(&self, call: CallId) -> bool {
         self.calls.get(&call).is_some_and(|call| match &call.state {
             State::Attendant(attended) => !attended.leaving && attended.talk.as_ref().is_some_and(|talk| !talk.thanks()),
-            State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => false,
+            _ => false,
         })
     }
 
@@ -270,6 +278,9 @@ impl Line {
             call.id
         });
         let name = if details.presented { call.name.clone() } else { ScreenText::default() };
+        // what a person typed of it while it waited
+        let form = call.form.clone();
+        let party = form.party.clone().unwrap_or(details.party);
         let how = Missed {
             source: Source::Attendant,
             clip,
@@ -278,6 +289,6 @@ impl Line {
             note: details.note,
             ..Missed::unanswered()
         };
-        self.missed(now, call.arrived.wall, call.id, (details.party, name), how, out);
+        self.promised(now, call.arrived.wall, (call.id, String::new()), (party, name, form), how, out);
     }
 }

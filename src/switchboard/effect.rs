@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{Extension, LegId, Record};
 use crate::domain::callback::Callback;
+use crate::domain::key::Key;
 
 use super::input::{Seq, Ticket};
 
@@ -50,6 +51,19 @@ pub enum Effect {
     Play(LegId, Sound),
     /// Mixed into what the leg hears, without taking its place; `None` stops it.
     Overlay(LegId, Option<Sound>),
+    /// Who the phone of this leg hears now: its display shows it.
+    Party {
+        leg: LegId,
+        number: String,
+        name: String,
+    },
+    /// The keys that this leg presses go on to the other one, or are kept from it.
+    PassKeys {
+        leg: LegId,
+        to: Option<LegId>,
+    },
+    /// Keys to the other side of this leg.
+    Keys(LegId, Vec<Key>),
     /// Accept (202) and carry out, or refuse, a transfer that `Input::Transfers` asked for.
     Transfer {
         leg: LegId,
@@ -60,14 +74,9 @@ pub enum Effect {
         leg: LegId,
         status: u16,
     },
-    /// Take down what the leg says until that is over, in any case after `max`, after `silence` once something was said, or `patience`
-    /// when nothing was. `Input::Heard` comes back, also when the leg goes. A leg that is joined is not listened to any more.
-    Listen {
-        leg: LegId,
-        max: Duration,
-        silence: Duration,
-        patience: Duration,
-    },
+    /// Take down what the leg says until that is over; `Input::Heard` comes back, also when the leg goes. A leg that is joined is not
+    /// listened to any more.
+    Listen(LegId, Terms),
     StopListening(LegId),
     /// Write; `Input::Recorded(seq)` comes back.
     Record(Seq, Record),
@@ -114,9 +123,24 @@ pub enum Sound {
     Waiting,
     /// A short low tone: not now (overlay).
     LowTone,
+    /// A short beep.
+    Beep,
     Music,
+    /// Music for one who is held by us, with a word each 30 s.
+    HoldMusic,
     /// Prompts by name, in order, then silence; [`super::spoken`] has the names that are no file.
     Prompts(Vec<&'static str>),
+}
+
+/// When `Effect::Listen` is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// In any case.
+    pub max: Duration,
+    /// Without speech, once something was said.
+    pub silence: Duration,
+    /// Without speech, when nothing was said yet.
+    pub patience: Duration,
 }
 
 /// Why a command of the page was not carried out.
@@ -124,4 +148,9 @@ pub enum Sound {
 pub enum Refusal {
     NotFound,
     Conflict(&'static str),
+    /// A field of the form, and what is wrong with it, in French.
+    Invalid {
+        field: &'static str,
+        detail: &'static str,
+    },
 }

@@ -5,17 +5,19 @@ use crate::domain::status::{LineStatus, LiveCall, LiveState, PhoneState, PhoneSt
 
 use super::call::{Call, Stage, State, Transfer};
 use super::desk::{Desk, Use};
+use super::held::{Held, HeldStage};
 use super::line::Line;
 
 impl Line {
     pub fn status(&self) -> LineStatus {
+        let second_calls = self.second_calls();
         LineStatus {
             open: self.open,
             trunks: Vec::new(),
             phones: self.legs.desks.iter().map(phone).collect(),
             calls: self.calls.values().filter(|call| call.recorded).map(live).collect(),
-            second_calls: Vec::new(),
-            second_call: None,
+            second_call: second_calls.first().cloned(),
+            second_calls,
             alerts: self.alerts.shown(),
         }
     }
@@ -29,6 +31,8 @@ impl Line {
             (State::Calling(_), _) => "calling",
             (State::Speaking(_), _) => "speaking",
             (State::Talking(_), _) => "talking",
+            (State::Held(Held { stage: HeldStage::Parked, .. }), _) => "held",
+            (State::Held(_), _) => "recalled",
             (State::Attendant(_), _) => "attendant",
             (State::Transferring(Transfer { stage: Stage::Target { .. }, .. }), _) => "transferring",
             (State::Transferring(Transfer { stage: Stage::Back(_), .. }), _) => "ringing back",
@@ -54,6 +58,7 @@ fn phone(desk: &Desk) -> PhoneStatus {
 fn live(call: &Call) -> LiveCall {
     let (state, extension): (LiveState, Option<Extension>) = match &call.state {
         State::Hunting(_) | State::Calling(_) | State::Speaking(_) => (LiveState::Ringing, call.extension.clone()),
+        State::Held(held) => (LiveState::Held, Some(held.by.clone())),
         State::Talking(t) if t.caller.holds || t.callee.holds => (LiveState::Held, call.extension.clone()),
         State::Talking(_) => (LiveState::Talking, call.extension.clone()),
         State::Transferring(t) => (LiveState::Held, Some(t.from.clone())),
@@ -68,7 +73,7 @@ fn live(call: &Call) -> LiveCall {
         name: call.name.as_str().to_owned(),
         extension,
         since: call.since.wall,
-        held_since: None,
-        keypad: false,
+        held_since: (state == LiveState::Held).then_some(call.since.wall),
+        keypad: call.keypad.open,
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::now::Now;
 
 use super::call::{Call, End, Party, Stage, State, Talk, Transfer};
 use super::config::Route;
+use super::double_call::Step;
 use super::effect::{Effect, Refuse, Sound};
 use super::legs::LegState;
 use super::line::Line;
@@ -37,8 +38,15 @@ impl Line {
         let rung = self.ring_phone(now, &call, party.phone.as_ref(), target.clone(), out);
         self.timers.set(Owner::Call(id), now.instant + self.config.ring_time);
         let stage = Stage::Target { leg: rung, extension: target };
-        call.state = State::Transferring(Transfer { party, from, from_leg: Some(leg), from_holds, stage });
+        // in a double call the phone goes back to the other caller at once (RULES 4)
+        let other = self.legs.desk(&from).and_then(|d| d.double.as_ref()).is_some_and(|d| d.step != Step::Waiting && d.heard() == Some(id));
+        let from_leg = (!other).then_some(leg);
+        let phone = Party { holds: from_holds, ..Party::new(leg, Some(from.clone())) };
+        call.state = State::Transferring(Transfer { party, from: from.clone(), from_leg, from_holds, stage });
         self.put(call);
+        if other {
+            self.resumes_after_refer(now, &from, phone, out);
+        }
     }
 
     /// Who is transferred, by which phone, whether that holds, and to whom; only from a phone in a talk, only to an idle colleague.
@@ -122,6 +130,7 @@ impl Line {
             | State::Calling(_)
             | State::Speaking(_)
             | State::Talking(_)
+            | State::Held(_)
             | State::Attendant(_) => None,
         };
         if let Some((from, colleague)) = wanted {
@@ -141,6 +150,7 @@ impl Line {
             | State::Calling(_)
             | State::Speaking(_)
             | State::Talking(_)
+            | State::Held(_)
             | State::Attendant(_) => None,
         };
         let Some(leg) = rung else {

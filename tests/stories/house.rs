@@ -12,7 +12,7 @@ use rappel::domain::hours::{Holidays, Hours, Range};
 use rappel::domain::identity::Caller;
 use rappel::domain::now::{Instant, Now};
 use rappel::domain::text::ScreenText;
-use rappel::switchboard::config::{AttendantRules, CallbackRules, LineConfig, PhoneConfig, TrunkConfig};
+use rappel::switchboard::config::{AttendantRules, CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
 use rappel::switchboard::effect::Effect;
 use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, Seq, Ticket};
 use rappel::switchboard::line::Line;
@@ -21,7 +21,7 @@ use rappel::switchboard::line::Line;
 pub const THEIRS: u64 = 1 << 63;
 
 /// Leg `n` of those that called us.
-pub fn theirs(n: u64) -> LegId {
+pub const fn theirs(n: u64) -> LegId {
     LegId(THEIRS | n)
 }
 
@@ -105,8 +105,13 @@ impl Plans {
         let config = LineConfig {
             ring: self.ring.unwrap_or(self.phones).iter().map(|e| ext(e)).collect(),
             ring_time: Duration::from_secs(self.ring_seconds),
+            waiting_after: Duration::from_secs(8),
+            offer_time: Duration::from_secs(15),
+            keypad: KeypadRules { code: "61".into(), required: true, idle: Duration::from_secs(60) },
             silence: Duration::from_secs(20),
-            trunks: (0..self.trunks).map(|n| TrunkConfig { name: format!("t{n}"), channels: self.channels, shared: false }).collect(),
+            trunks: (0..self.trunks)
+                .map(|n| TrunkConfig { name: format!("t{n}"), channels: self.channels, shared: false, keypad_code: String::new() })
+                .collect(),
             per_hour: self.per_hour,
             callbacks: CallbackRules { hours: always(), promise: Duration::from_secs(1800), retry: retries() },
             router: Box::new(plan(&phones)),
@@ -222,8 +227,9 @@ impl House {
 /// Every call that was lost is followed at once by its callback's record, and no other is; told without them.
 #[track_caller]
 fn followed(said: Vec<String>) -> Vec<String> {
-    let lost =
-        |w: &str| w.starts_with("end ") && [" missed: ", " attendant: ", ": cut", ": left_on_hold"].iter().any(|how| w.contains(how));
+    let lost = |w: &str| {
+        w.starts_with("end ") && [" missed: ", " attendant: ", ": cut", ": left_on_hold", ": promised"].iter().any(|how| w.contains(how))
+    };
     for (n, word) in said.iter().enumerate() {
         let mut after = said.iter().skip(n + 1).skip_while(|word| word.starts_with("clip of "));
         let next = after.next().is_some_and(|next| next.starts_with("callback ") && next.contains(" Open "));
@@ -254,9 +260,13 @@ pub fn words(effect: &Effect) -> String {
         Effect::Join(a, b) => format!("join {} {}", leg(*a), leg(*b)),
         Effect::Play(l, sound) => format!("play {} {sound:?}", leg(*l)),
         Effect::Overlay(l, sound) => format!("overlay {} {sound:?}", leg(*l)),
+        Effect::Party { leg: l, number, .. } => format!("show {number} on {}", leg(*l)),
+        Effect::PassKeys { leg: l, to: Some(to) } => format!("keys of {} to {}", leg(*l), leg(*to)),
+        Effect::PassKeys { leg: l, to: None } => format!("keys of {} ours", leg(*l)),
+        Effect::Keys(l, keys) => format!("keys {} to {}", keys.iter().map(|k| char::from(k.sign())).collect::<String>(), leg(*l)),
         Effect::Transfer { leg: l, accepted } => format!("transfer of {} {}", leg(*l), if *accepted { "accepted" } else { "refused" }),
         Effect::TransferResult { leg: l, status } => format!("transfer of {} ends {status}", leg(*l)),
-        Effect::Listen { leg: l, max, silence, patience } => format!("listen to {} {max:?} {silence:?} {patience:?}", leg(*l)),
+        Effect::Listen(l, terms) => format!("listen to {} {:?} {:?} {:?}", leg(*l), terms.max, terms.silence, terms.patience),
         Effect::StopListening(l) => format!("stop listening to {}", leg(*l)),
         Effect::Record(_, record) => record_words(record),
         Effect::Reply(ticket, Ok(callback)) => {
@@ -284,6 +294,7 @@ fn record_words(record: &Record) -> String {
             let during = during.map(|d| format!(" during {}", d.0)).unwrap_or_default();
             format!("end {} {outcome}{reason}{during}{}", call.0, if *short { " short" } else { "" })
         }
+        Record::Draft { call, .. } => format!("draft of {}", call.0),
         Record::Callback(c) => callback_words(c),
         Record::Clip { call, wav, .. } => format!("clip of {}, {wav:?}", call.0),
         Record::Outage { from, to, what } => format!("outage of {what}, {} s", (*to - *from).num_seconds()),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attendant;
+mod double_call;
 mod house;
 mod incoming;
 mod ledger;
