@@ -184,13 +184,13 @@ fn row_10_the_caller_who_gives_up_before_the_attendant_answers_is_missed() {
 
 #[test]
 fn row_29_a_third_call_goes_to_the_attendant_and_names_the_call_in_the_way() {
-    let mut house = Plans { attendant: true, phones: &["11"], ..Plans::default() }.house();
-    house.tell(call(CALLER_2, known("0639980002")), &["open 1 incoming", "ring 11 on 1"]);
-    house.answered(FIRST, &["answer in2", "join in2 1", "write 1 answered by 11"]);
-    house.tell(call(CALLER, known("0639980001")), &["open 2 incoming"]);
-    house.recorded(3, &["answer in1", &says(&format!("accueil-occupe {ASKED}"))]);
-    house.press(b'1', &[&says(NAME)]);
-    assert_eq!(house.leaves().1, ["end 2 attendant: busy during 1"]);
+    let mut house = waiting();
+    house.tell(call(theirs(3), known("0639980003")), &["open 3 incoming"]);
+    let effects = house.effects(Input::Recorded(Seq(4)));
+    assert_eq!(words(&effects[0]), "answer in3");
+    house.tell(Input::Key { leg: theirs(3), key: Key::new(b'1').unwrap() }, &[&says(NAME).replace("in1", "in3")]);
+    let (_, said) = house.callback(Input::Gone { leg: theirs(3), why: Gone::HungUp });
+    assert_eq!(said, ["end 3 attendant: busy during 2"]);
 }
 
 #[test]
@@ -495,4 +495,81 @@ fn a_second_message_of_one_number_joins_the_first_in_one_callback() {
         let (callback, _) = house.leaves();
         assert_eq!((callback.id.0, callback.clips.len(), callback.missed_count), (1, n, n as u32));
     }
+}
+
+// ---------------------------------------------------------------------- with a double call
+/// Phone 11 talks with in2 on leg 1; call 2, on leg in1, waits.
+fn waiting() -> House {
+    let mut house = Plans { attendant: true, phones: &["11"], ..Plans::default() }.house();
+    house.tell(call(CALLER_2, known("0639980002")), &["open 1 incoming", "ring 11 on 1"]);
+    house.recorded(1, &["ringing in2"]);
+    house.answered(FIRST, &["answer in2", "join in2 1", "write 1 answered by 11"]);
+    house.tell(call(CALLER, known("0639980001")), &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.recorded(3, &["ringing in1"]);
+    house.wait(1_000, &[]);
+    house
+}
+
+fn second(house: &House) -> Option<&'static str> {
+    house.line.status().second_call.map(|second| second.state)
+}
+
+fn phone_key(house: &mut House, sign: u8, effects: &[&str]) {
+    house.tell(Input::Key { leg: FIRST, key: Key::new(sign).unwrap() }, effects);
+}
+
+#[test]
+fn row_15_second_call_nobody_takes_it_the_attendant_does_and_call_1_never_notices() {
+    let mut house = waiting();
+    house.wait(14_000, &["overlay 1 None", "answer in1", &says(&format!("accueil-occupe {ASKED}"))]);
+    assert_eq!(second(&house), Some("attendant"));
+    house.press(b'1', &[&says(NAME)]);
+    house.name_said();
+    assert_eq!(second(&house), None, "from the thanks on it is let go");
+    house.played(&["hang up in1", "end 2 attendant: busy during 1", "clip of 2, Clip(100 bytes)"]);
+    house.gone(CALLER_2, Gone::HungUp, &["hang up 1", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn row_16_second_call_sent_away_by_key_0_goes_to_the_attendant() {
+    let mut house = waiting();
+    phone_key(&mut house, b'0', &["overlay 1 None", "answer in1", &says(&format!("accueil-occupe {ASKED}"))]);
+    house.gone(CALLER, Gone::HungUp, &["end 2 missed: left_attendant during 1"]);
+    assert_eq!(second(&house), None);
+}
+
+#[test]
+fn until_the_thanks_key_2_takes_the_caller_back_and_what_was_said_is_forgotten() {
+    let mut house = waiting();
+    house.wait(14_000, &["overlay 1 None", "answer in1", &says(&format!("accueil-occupe {ASKED}"))]);
+    house.wait(1_000, &[]);
+    house.press(b'1', &[&says(NAME)]);
+    house.played(&[LISTENS]);
+    let back = ["play in2 HoldMusic", "stop listening to in1", "join in1 1", "write 2 answered by 11", "show 06 39 98 00 01 on 1"];
+    phone_key(&mut house, b'2', &back);
+    assert_eq!(second(&house), Some("second"));
+    house.heard(2_000, &[]);
+    let (_, said) = house.leaves();
+    assert_eq!(said, ["join in2 1", "end 2 answered: promised", "show 06 39 98 00 02 on 1"]);
+}
+
+#[test]
+fn from_the_thanks_on_the_caller_cannot_be_taken_back() {
+    let mut house = waiting();
+    house.wait(14_000, &["overlay 1 None", "answer in1", &says(&format!("accueil-occupe {ASKED}"))]);
+    house.press(b'1', &[&says(NAME)]);
+    house.name_said();
+    phone_key(&mut house, b'2', &["overlay 1 Some(LowTone)"]);
+}
+
+#[test]
+fn caller_1_hangs_up_while_the_attendant_has_call_2_which_goes_on() {
+    let mut house = waiting();
+    house.wait(14_000, &["overlay 1 None", "answer in1", &says(&format!("accueil-occupe {ASKED}"))]);
+    house.gone(CALLER_2, Gone::HungUp, &["hang up 1", "end 1 answered"]);
+    house.wait(5_000, &[]);
+    house.press(b'1', &[&says(NAME)]);
+    assert_eq!(house.leaves().1, ["end 2 attendant: busy during 1"]);
+    house.at_rest();
 }
