@@ -127,7 +127,7 @@ impl fmt::Debug for Report {
             Report::Played(leg) => write!(f, "Played({leg:?})"),
             Report::Silent(leg, seconds) => write!(f, "Silent({leg:?}, {seconds})"),
             Report::Speaks(leg) => write!(f, "Speaks({leg:?})"),
-            Report::Heard(leg, heard) => write!(f, "Heard({leg:?}, {} samples, {:?} of speech)", heard.codes.len(), heard.speech),
+            Report::Heard(leg, heard) => write!(f, "Heard({leg:?}, {heard:?})"),
         }
     }
 }

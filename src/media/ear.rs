@@ -1,6 +1,7 @@
 //! Takes down what one peer says after the tone, and tells when it has said it: no more sound for a while, or no more room. The relay's
 //! own thread calls it for each packet: its room is set aside at the start. Whose words may be taken down is not decided here.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::FRAME;
@@ -28,7 +29,7 @@ pub struct Terms {
     pub patience: Duration,
 }
 
-/// What was heard. `Debug` is the report's, which shows its length.
+/// What was heard. `Debug` shows how long it is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Heard {
     pub law: Law,
@@ -36,6 +37,12 @@ pub struct Heard {
     pub codes: Vec<u8>,
     /// Of it, speech.
     pub speech: Duration,
+}
+
+impl fmt::Debug for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} samples, {:?} of speech", self.codes.len(), self.speech)
+    }
 }
 
 impl Heard {

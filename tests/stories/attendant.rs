@@ -190,7 +190,7 @@ fn row_29_a_third_call_goes_to_the_attendant_and_names_the_call_in_the_way() {
     assert_eq!(words(&effects[0]), "answer in3");
     house.tell(Input::Key { leg: theirs(3), key: Key::new(b'1').unwrap() }, &[&says(NAME).replace("in1", "in3")]);
     let (_, said) = house.callback(Input::Gone { leg: theirs(3), why: Gone::HungUp });
-    assert_eq!(said, ["end 3 attendant: busy during 2"]);
+    assert_eq!(said, ["end 3 attendant: busy during 1"]);
 }
 
 #[test]
@@ -551,7 +551,7 @@ fn until_the_thanks_key_2_takes_the_caller_back_and_what_was_said_is_forgotten()
     assert_eq!(second(&house), Some("second"));
     house.heard(2_000, &[]);
     let (_, said) = house.leaves();
-    assert_eq!(said, ["join in2 1", "end 2 answered: promised", "show 06 39 98 00 02 on 1"]);
+    assert_eq!(said, ["join in2 1", "show 06 39 98 00 02 on 1", "end 2 answered: promised"]);
 }
 
 #[test]

@@ -88,8 +88,8 @@ impl Model {
         for (n, effect) in effects.iter().enumerate() {
             self.hear(effect);
             if let Effect::Record(_, Record::Ended { call, outcome, .. }) = effect {
-                let kept =
-                    matches!(effects.get(n + 1), Some(Effect::Record(_, Record::Callback(c))) if c.call == Some(*call) && c.is_open());
+                let mut after = effects.iter().skip(n + 1).filter(|effect| !matches!(effect, Effect::Record(_, Record::Clip { .. })));
+                let kept = matches!(after.next(), Some(Effect::Record(_, Record::Callback(c))) if c.call == Some(*call) && c.is_open());
                 // an outgoing try may move the callback of its number; an emergency is never made one
                 let free = matches!(outcome, Outcome::Out(_)) || self.emergencies.contains(call);
                 assert!(free || kept == lost(*outcome), "{call:?} {outcome:?} and its callback: {kept}");
@@ -200,9 +200,9 @@ impl Model {
     fn about(&mut self, leg: LegId, is: LegIs, kind: u8, n: usize) -> (&'static str, Input) {
         let why = match (kind, is) {
             (20..=27, _) => Some(("hung up", Gone::HungUp)),
-            (28..=29, _) => Some(("elsewhere", Gone::Elsewhere)),
-            (30..=31, LegIs::Up) => Some(("unacknowledged", Gone::NeverAcknowledged)),
-            (30..=33, _) => Some(("lost", Gone::Lost)),
+            (28, _) => Some(("elsewhere", Gone::Elsewhere)),
+            (29..=31, LegIs::Up) => Some(("unacknowledged", Gone::NeverAcknowledged)),
+            (29..=33, _) => Some(("lost", Gone::Lost)),
             _ => None,
         };
         if let Some((name, why)) = why {
