@@ -200,9 +200,9 @@ impl Model {
     fn about(&mut self, leg: LegId, is: LegIs, kind: u8, n: usize) -> (&'static str, Input) {
         let why = match (kind, is) {
             (20..=27, _) => Some(("hung up", Gone::HungUp)),
-            (28, _) => Some(("elsewhere", Gone::Elsewhere)),
-            (29..=31, LegIs::Up) => Some(("unacknowledged", Gone::NeverAcknowledged)),
-            (29..=33, _) => Some(("lost", Gone::Lost)),
+            (28..=29, _) => Some(("elsewhere", Gone::Elsewhere)),
+            (30..=31, LegIs::Up) => Some(("unacknowledged", Gone::NeverAcknowledged)),
+            (30..=33, _) => Some(("lost", Gone::Lost)),
             _ => None,
         };
         if let Some((name, why)) = why {
@@ -389,7 +389,7 @@ fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
     let mut house = plans.house();
     let mut model = Model::default();
     match scene {
-        0 => transferred(&mut house, &mut model, true),
+        0 | 9 | 11 => transferred(&mut house, &mut model, true),
         1 => transferred(&mut house, &mut model, false),
         2 => doubled(&mut house, &mut model, "", false),
         3 => doubled(&mut house, &mut model, "2", false),
