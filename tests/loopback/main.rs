@@ -5,7 +5,9 @@
 
 mod attendant;
 mod baresip;
+mod double_call;
 mod kamailio;
+mod names;
 mod rows;
 mod sipp;
 mod stage;
