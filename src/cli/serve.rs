@@ -16,7 +16,7 @@ use crate::shell::run::{self, Limits, Phone, Service};
 use crate::sip::api::{Credentials, Transport};
 use crate::sip::guard::PeerAddress;
 use crate::sip::identity::{CallerIdHeader, IdentitySettings};
-use crate::switchboard::config::KeypadRules;
+use crate::switchboard::config::{AttendantRules, KeypadRules};
 
 /// Where the records stand: `[store] path`, else what the service manager gives, else `./var`.
 pub fn state_folder(config: &Config) -> PathBuf {
@@ -50,6 +50,7 @@ fn reloader(config: &Config) -> run::Reloader {
                 ring: config.line.ring.clone(),
                 ring_time: config.line.ring_time,
                 per_hour: config.dialling.per_hour as usize,
+                attendant: attendant(&config),
                 router: Box::new(config.rules),
             };
             Ok((reload, plan))
@@ -109,6 +110,8 @@ fn service(config: &Config, sign_in: SignIn) -> Service {
         phones: config.phones.iter().map(phone).collect(),
         ring: config.line.ring.clone(),
         ring_time: config.line.ring_time,
+        attendant: attendant(config),
+        clips_days: config.retention.clips_days,
         waiting_after: config.line.waiting_after,
         offer_time: config.line.offer_time,
         keypad: KeypadRules { code: config.keypad.code.clone(), required: config.keypad.required, idle: config.keypad.idle },
@@ -132,6 +135,10 @@ fn service(config: &Config, sign_in: SignIn) -> Service {
         web_listen: config.web.listen.clone(),
         web_hosts: config.web.hosts.clone(),
     }
+}
+
+fn attendant(config: &Config) -> Option<AttendantRules> {
+    config.attendant.enabled.then_some(AttendantRules { name_time: config.attendant.name_time })
 }
 
 fn transport(transport: model::Transport) -> Transport {

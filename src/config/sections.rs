@@ -233,7 +233,7 @@ fn line(table: Table<'_, '_>, extensions: &[Extension]) -> Line {
 }
 
 fn attendant(table: Table<'_, '_>) -> Attendant {
-    let attendant = Attendant { enabled: table.flag("enabled", true), name_time: seconds(&table, "name_seconds", 1..=60, 10) };
+    let attendant = Attendant { enabled: table.flag("enabled", true), name_time: seconds(&table, "name_seconds", 1..=30, 10) };
     table.done();
     attendant
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::callback::{Callback, Fields};
+use super::clip::Clip;
 use super::identity::Caller;
 use super::outcome::Outcome;
 use super::text::ScreenText;
@@ -46,4 +47,6 @@ pub enum Record {
     Draft { call: CallId, fields: Box<Fields> },
     /// A callback as it stands from now on; an older version never replaces a newer one.
     Callback(Box<Callback>),
+    /// What the caller of that call said after the tone.
+    Clip { call: CallId, at: DateTime<Utc>, wav: Clip },
 }

@@ -135,6 +135,9 @@ pub struct Callback {
     /// Probably an automated call ("démarchage").
     pub folded: bool,
     pub marks: Vec<Mark>,
+    /// Calls whose caller left words, oldest first.
+    #[serde(default)]
+    pub clips: Vec<CallId>,
 }
 
 /// A place in the queue: the least is called first.

@@ -246,6 +246,7 @@ mod tests {
             to_confirm: false,
             folded: false,
             marks: Vec::new(),
+            clips: Vec::new(),
         };
         DayCallback { callback, closing, by: Some("MO".to_owned()) }
     }

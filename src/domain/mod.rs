@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod callback;
+pub mod clip;
 pub mod day;
 pub mod entropy;
 pub mod holidays;

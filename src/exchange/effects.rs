@@ -5,8 +5,9 @@ use crate::domain::call::{Extension, LegId};
 use crate::domain::key::Key;
 use crate::domain::now::Now;
 use crate::media::command::Command as MediaCommand;
+use crate::media::ear::Terms;
 use crate::sip::api::Invite;
-use crate::switchboard::effect::{Effect, Refuse};
+use crate::switchboard::effect::{self, Effect, Refuse};
 use crate::switchboard::input::{Input, Refusal};
 
 use super::legs::{Leg, LegMedia, Side};
@@ -35,6 +36,10 @@ impl Exchange {
                 let source = sound.map(|s| self.sounds.source(&s));
                 self.media(MediaCommand::Overlay(leg, source));
             }
+            Effect::Listen(leg, effect::Terms { max, silence, patience }) => {
+                self.media(MediaCommand::Listen(leg, Terms { max, silence, patience }));
+            }
+            Effect::StopListening(leg) => self.media(MediaCommand::StopListening(leg)),
             Effect::Party { leg, number, name } => self.tell_party(now, leg, &number, &name),
             Effect::PassKeys { leg, to } => {
                 if let Some(leg) = self.legs.get_mut(leg) {

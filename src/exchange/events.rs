@@ -1,11 +1,13 @@
 //! SIP events and relay reports, turned into inputs of the switchboard.
 
 use crate::domain::call::LegId;
+use crate::domain::clip::Clip;
 use crate::domain::identity::Caller;
 use crate::domain::key::Key;
 use crate::domain::now::Now;
 use crate::domain::text::ScreenText;
 use crate::media::command::{Command as MediaCommand, Report};
+use crate::media::ear;
 use crate::sip::api::{Event, Flow, Peer, RequestId, SessionId};
 use crate::sip::auth::Verdict;
 use crate::sip::identity;
@@ -284,6 +286,10 @@ impl Exchange {
             }
             Report::Key(leg, sign) => self.inputs.extend(Key::new(sign).map(|key| Input::Key { leg, key })),
             Report::Played(leg) => self.inputs.push_back(Input::Played { leg }),
+            Report::Heard(leg, heard) => {
+                let clip = Clip::new(ear::wav(&heard));
+                self.inputs.push_back(Input::Heard { leg, speech: heard.speech, clip });
+            }
             Report::Silent(leg, seconds) => self.on_silence(now, leg, seconds),
             Report::Speaks(leg) => {
                 if let Some(l) = self.legs.get_mut(leg)

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use crate::media::command::{Law, Negotiated, Source, SourceRule};
 use crate::media::prompt::Prompts;
-use crate::media::tone::Tone;
+use crate::media::tone::{Oscillator, Tone};
 use crate::sip::sdp::{self, Codec, Description, Direction, OUR_EVENT, Ours};
 use crate::switchboard::effect::Sound;
+use crate::switchboard::spoken;
 
 use super::legs::LegMedia;
 
@@ -92,6 +93,16 @@ fn negotiated(remote: &Description, source: IpAddr, phone: bool, event_in: Optio
     }
 }
 
+/// Between two prompts: 275 ms, in samples.
+const PAUSE: usize = 2_200;
+
+/// "Speak now."
+fn signal() -> Arc<[i16]> {
+    let tone = Tone::beep();
+    let mut samples = vec![0; tone.samples()];
+    Oscillator::new(tone).fill(&mut samples);
+    samples.into()
+}
 /// Seconds of music between two words to a caller who is held.
 const WORD_EACH: usize = 30;
 /// Samples a second.
@@ -137,7 +148,11 @@ impl Sounds {
         if let Some(known) = self.cache.get(name) {
             return Some(known.clone());
         }
-        let samples = self.prompts.get(name)?;
+        let samples = match name {
+            spoken::PAUSE => Arc::from(vec![0; PAUSE]),
+            spoken::SIGNAL => signal(),
+            _ => self.prompts.get(name)?,
+        };
         self.cache.insert(name, samples.clone());
         Some(samples)
     }

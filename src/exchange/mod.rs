@@ -29,7 +29,7 @@ use crate::sip::api::{Flow, Transmit, Transport};
 use crate::sip::endpoint::Endpoint;
 use crate::sip::guard::{Admit, Guard};
 use crate::sip::registrar::Registrar;
-use crate::switchboard::config::Router;
+use crate::switchboard::config::{AttendantRules, Router};
 use crate::switchboard::effect::{Answer, Effect};
 use crate::switchboard::input::{Command, Input, Seq, Ticket};
 use crate::switchboard::line::Line;
@@ -77,6 +77,7 @@ pub struct Reload {
     pub ring_time: Duration,
     pub per_hour: usize,
     pub router: Box<dyn Router>,
+    pub attendant: Option<AttendantRules>,
 }
 
 pub struct Exchange {
@@ -203,6 +204,7 @@ impl Exchange {
     pub fn reload(&mut self, now: Now, reload: Reload) {
         self.line.set_hours(reload.hours.clone());
         self.config.hours = reload.hours;
+        self.line.set_attendant(reload.attendant);
         self.line.reload(reload.ring, reload.ring_time, reload.per_hour, reload.router);
         self.each_second(now);
         self.settle(now);

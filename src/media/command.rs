@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use super::ear::{Heard, Terms};
 use crate::domain::call::LegId;
 
 /// G.711 as a leg negotiated it.
@@ -66,6 +67,9 @@ pub enum Command {
         leg: LegId,
         on: bool,
     },
+    /// Take down what the peer of this leg says, until `Report::Heard`. A leg that is joined is not listened to any more.
+    Listen(LegId, Terms),
+    StopListening(LegId),
     Close(LegId),
 }
 
@@ -93,6 +97,8 @@ pub enum Report {
     Silent(LegId, u32),
     /// Sound again after `Silent`.
     Speaks(LegId),
+    /// What was taken down of a leg, when that is over: once for each `Listen` that no `Join` cut short.
+    Heard(LegId, Heard),
 }
 
 // Keys may be a card number: a log of commands and reports must not hold them (RULES 7).
@@ -106,6 +112,8 @@ impl fmt::Debug for Command {
             Command::Overlay(leg, source) => write!(f, "Overlay({leg:?}, {source:?})"),
             Command::Keys(leg, keys) => write!(f, "Keys({leg:?}, {})", "•".repeat(keys.len())),
             Command::PassKeys { leg, on } => write!(f, "PassKeys({leg:?}, {on})"),
+            Command::Listen(leg, terms) => write!(f, "Listen({leg:?}, {terms:?})"),
+            Command::StopListening(leg) => write!(f, "StopListening({leg:?})"),
             Command::Close(leg) => write!(f, "Close({leg:?})"),
         }
     }
@@ -119,6 +127,7 @@ impl fmt::Debug for Report {
             Report::Played(leg) => write!(f, "Played({leg:?})"),
             Report::Silent(leg, seconds) => write!(f, "Silent({leg:?}, {seconds})"),
             Report::Speaks(leg) => write!(f, "Speaks({leg:?})"),
+            Report::Heard(leg, heard) => write!(f, "Heard({leg:?}, {heard:?})"),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! [`command`] is what the relay is told; the shell gives it packets and a tick and sends what it says.
 
 pub mod command;
+pub mod ear;
 pub mod g711;
 pub mod inband;
 pub mod latch;

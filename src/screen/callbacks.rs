@@ -11,6 +11,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
 use super::calls::ask;
+use super::clips;
 use super::guard::Person;
 use super::refusal::Problem;
 use super::state::ScreenState;
@@ -139,7 +140,8 @@ pub fn shown(c: &Callback, now: DateTime<Utc>) -> Value {
         "id": c.id, "kind": "callback", "number": c.party.number().map(E164::as_str), "display": c.party.display(), "name": c.name.as_str(),
         "source": c.source, "subject": c.subject, "owner": c.owner, "claimed_by": c.claimed_by, "place": c.place, "note": c.note,
         "guide": c.guide, "answers": c.answers, "due": c.due.map(time), "overdue": c.is_overdue(now), "state": c.state, "attempts": c.attempts,
-        "missed_count": c.missed_count, "first_at": time(c.first_at), "last_at": time(c.last_at), "clip": null, "closed_by": c.closed_by,
+        "missed_count": c.missed_count, "first_at": time(c.first_at), "last_at": time(c.last_at), "clip": c.clips.last().copied().map(clips::path),
+        "clips": c.clips.iter().copied().map(clips::path).collect::<Vec<_>>(), "closed_by": c.closed_by,
         "to_confirm": c.to_confirm, "fold": c.folded.then_some("démarchage"), "marks": c.marks, "left_on_hold": c.left_on_hold,
     })
 }

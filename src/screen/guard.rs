@@ -79,7 +79,7 @@ async fn check(state: &ScreenState, mut request: Request, next: Next) -> Respons
         if page && request.method() == Method::GET {
             return Redirect::to("/login").into_response();
         }
-        if page || path.starts_with("/api") || path == "/logout" {
+        if page || path.starts_with("/api") || path.starts_with("/clips/") || path == "/logout" {
             return Problem::unsigned().into_response();
         }
     }

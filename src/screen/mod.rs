@@ -7,6 +7,7 @@ pub mod assets;
 pub mod backoff;
 pub mod callbacks;
 pub mod calls;
+pub mod clips;
 pub mod contacts;
 pub mod day;
 pub mod dial;
@@ -83,4 +84,5 @@ fn api() -> Router<ScreenState> {
         .route("/api/directory", get(plan::directory))
         .route("/api/explain", get(plan::explained))
         .route("/api/guides", get(plan::guides))
+        .route("/clips/{file}", get(clips::clip))
 }

@@ -27,7 +27,7 @@ use crate::sip::guard::{Guard, GuardConfig, PeerAddress};
 use crate::sip::registrar::{Registrar, RegistrarConfig};
 use crate::store::callbacks::Stranded;
 use crate::store::{self, StoreError};
-use crate::switchboard::config::{CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
+use crate::switchboard::config::{AttendantRules, CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
 use crate::switchboard::effect::Effect;
 use crate::switchboard::input::{Input, Seq};
 use crate::switchboard::line::Line;
@@ -62,6 +62,9 @@ pub struct Service {
     pub phones: Vec<Phone>,
     pub ring: Vec<crate::domain::call::Extension>,
     pub ring_time: Duration,
+    pub attendant: Option<AttendantRules>,
+    /// Words of callers are kept no longer (`retention.clips_days`).
+    pub clips_days: u32,
     pub waiting_after: Duration,
     pub offer_time: Duration,
     pub keypad: KeypadRules,
@@ -161,6 +164,7 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
         places: service.places.clone(),
         hours: service.hours.clone(),
         sign_in: service.sign_in.clone(),
+        clips_days: service.clips_days,
     };
     let (folder, music, sounds_inbox) = (service.prompts.clone(), service.hold_music.clone(), inbox.clone());
     // decoding 160 prompts takes longer than the whole rest of the start
@@ -290,6 +294,7 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
             per_hour: service.per_hour,
             silence: Duration::from_secs(u64::from(service.silence_seconds)),
             router: Box::new(service.rules),
+            attendant: service.attendant,
             callbacks: CallbackRules { hours: service.hours.clone(), promise: service.promise, retry: service.retry },
         },
         kept.first_call,

@@ -72,13 +72,16 @@ pub fn list(conn: &Connection, view: View, now: DateTime<Utc>) -> Result<Vec<Cal
     } else {
         found.sort_by_key(|c| c.rank(now));
     }
+    super::clips::kept_only(conn, &mut found)?;
     Ok(found)
 }
 
 pub fn one(conn: &Connection, id: CallbackId) -> Result<Option<Callback>, StoreError> {
     let data: Option<String> =
         conn.prepare_cached("SELECT data FROM callbacks WHERE id = ?1")?.query_row([id.0], |row| row.get(0)).optional()?;
-    Ok(data.and_then(|data| read(&data)))
+    let mut found: Vec<Callback> = data.and_then(|data| read(&data)).into_iter().collect();
+    super::clips::kept_only(conn, &mut found)?;
+    Ok(found.pop())
 }
 
 /// Every entry of that number, oldest first.

@@ -67,6 +67,7 @@ pub fn erase(conn: &mut Connection, number: &E164) -> Result<Count, StoreError> 
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // what was typed during its calls, or of it during another's
     tx.execute("DELETE FROM drafts WHERE call IN (SELECT id FROM calls WHERE number = ?1) OR instr(fields, ?1) > 0", [number.as_str()])?;
+    super::clips::erase(&tx, number)?;
     let of = |table: &str| tx.execute(&format!("DELETE FROM {table} WHERE number = ?1"), [number.as_str()]);
     let count = Count { contacts: of("contacts")?, calls: of("calls")?, callbacks: of("callbacks")? };
     tx.commit()?;

@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod callbacks;
 pub mod calls;
+pub mod clips;
 mod committer;
 pub mod contacts;
 pub mod day;

@@ -61,9 +61,11 @@ impl News {
 impl Changed {
     pub(super) fn of(record: &Record) -> Changed {
         match record {
-            Record::Opened { call, .. } | Record::Answered { call, .. } | Record::Ended { call, .. } | Record::Draft { call, .. } => {
-                Changed::Call(*call)
-            }
+            Record::Opened { call, .. }
+            | Record::Answered { call, .. }
+            | Record::Ended { call, .. }
+            | Record::Draft { call, .. }
+            | Record::Clip { call, .. } => Changed::Call(*call),
             Record::Callback(callback) => Changed::Callback(Arc::new(callback.as_ref().clone())),
             Record::Outage { .. } => Changed::Much,
         }

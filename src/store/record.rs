@@ -14,7 +14,7 @@ pub const LAST_CALL: &str = "last_call";
 /// The latest moment that a record speaks of.
 pub fn latest(record: &Record) -> DateTime<Utc> {
     match record {
-        Record::Opened { at, .. } | Record::Answered { at, .. } | Record::Ended { at, .. } => *at,
+        Record::Opened { at, .. } | Record::Answered { at, .. } | Record::Ended { at, .. } | Record::Clip { at, .. } => *at,
         Record::Outage { to, .. } => *to,
         Record::Draft { .. } => DateTime::UNIX_EPOCH,
         Record::Callback(callback) => callback.last_at.max(callback.closed_at.unwrap_or(callback.last_at)),
@@ -73,6 +73,7 @@ pub fn apply(conn: &Connection, record: &Record) -> rusqlite::Result<()> {
             .map(|_| ())
         }
         Record::Callback(callback) => super::callbacks::apply(conn, callback),
+        Record::Clip { call, at, wav } => super::clips::apply(conn, *call, *at, wav),
         Record::Outage { from, to, what } => conn
             .prepare_cached(
                 "INSERT INTO outages (from_at, to_at, what) VALUES (?1, ?2, ?3)

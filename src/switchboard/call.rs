@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   incoming, internal:  Hunting -> Talking <-> Transferring, Held
+//!   incoming:            Hunting -> Attendant (nobody answered) -> Talking (taken back)
 //!   outgoing:            Calling -> Talking <-> Held;  Speaking (refused, with a spoken reason)
 //!   started by the page: Fetching -> Calling (outside), Hunting (a colleague)
 //! ```
@@ -16,6 +17,7 @@ use crate::domain::text::ScreenText;
 
 use crate::domain::callback::Fields;
 
+use super::attended::Attended;
 use super::effect::Refuse;
 use super::held::{Held, left};
 use super::input::{Progress, Seq};
@@ -57,6 +59,7 @@ pub(super) enum State {
     Speaking(Speaking),
     Talking(Talk),
     Transferring(Transfer),
+    Attendant(Attended),
     Held(Held),
 }
 
@@ -172,6 +175,7 @@ impl Call {
             State::Fetching(f) => vec![f.leg],
             State::Calling(c) => vec![c.far, c.caller],
             State::Speaking(s) => vec![s.caller],
+            State::Attendant(attended) => vec![attended.caller],
             State::Talking(t) => vec![t.callee.leg, t.caller.leg],
             State::Transferring(t) => {
                 let rung = match &t.stage {
@@ -196,6 +200,7 @@ impl Call {
             (State::Talking(_) | State::Transferring(_), _) => self.cut(),
             (State::Held(_), _) => left(self),
             (State::Speaking(s), _) => End::new(Outcome::Out(s.outcome), s.why),
+            (State::Attendant(attended), _) => attended.ends(),
             (State::Hunting(_) | State::Fetching(_) | State::Calling(_), Direction::Incoming) => End::missed(reason, why),
             (State::Hunting(_) | State::Fetching(_) | State::Calling(_), Direction::Outgoing | Direction::Internal) => {
                 End::out(Out::Failed, why)

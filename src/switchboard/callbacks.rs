@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::call::CallId;
 use crate::domain::callback::{CallResult, Callback, CallbackId, CallbackState, Fields, Mark, Retry, Source};
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
@@ -174,12 +175,19 @@ impl Line {
             first_at: entry.first_at.min(other.first_at),
             last_at: entry.last_at.max(other.last_at),
             call: entry.call.max(other.call),
+            clips: both(&older.clips, &younger.clips),
             ..entry.clone()
         };
         end(&mut younger, now, CallbackState::Dropped, "réuni avec un autre rappel du même numéro".to_owned());
         self.keep(younger, out);
         whole
     }
+}
+
+fn both(older: &[CallId], younger: &[CallId]) -> Vec<CallId> {
+    let mut clips = [older, younger].concat();
+    clips.sort_unstable();
+    clips
 }
 
 /// The callback of a record.

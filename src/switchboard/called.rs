@@ -40,7 +40,7 @@ impl Line {
             State::Calling(_) => self.far_answered(now, call, out),
             State::Transferring(_) => self.transfer_answered(now, call, leg, out),
             State::Held(_) => self.recall_answered(now, call, leg, out),
-            State::Speaking(_) | State::Talking(_) => self.put(call),
+            State::Speaking(_) | State::Talking(_) | State::Attendant(_) => self.put(call),
         }
     }
 
@@ -63,7 +63,7 @@ impl Line {
             State::Calling(_) => self.far_said_no(now, call, why, out),
             State::Transferring(_) => self.transfer_said_no(now, call, leg, out),
             State::Held(_) => self.recall_said_no(now, call, leg, out),
-            State::Speaking(_) | State::Talking(_) => self.put(call),
+            State::Speaking(_) | State::Talking(_) | State::Attendant(_) => self.put(call),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dialplan::numbering::{Called, Class};
 use crate::dialplan::route::{self, Kind, OutboundPermit};
 use crate::dialplan::rules::{Code, Rules};
 use crate::domain::call::Extension;
@@ -39,6 +40,14 @@ pub struct LineConfig {
     pub per_hour: usize,
     pub router: Box<dyn Router>,
     pub callbacks: CallbackRules,
+    /// `None`: what nobody answers is refused (`attendant.enabled`).
+    pub attendant: Option<AttendantRules>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttendantRules {
+    /// How long a caller may speak after the tone (`attendant.name_seconds`).
+    pub name_time: Duration,
 }
 
 /// When callbacks are due (`[callbacks]`, `[hours]`).
@@ -78,6 +87,9 @@ pub trait Router: Send {
     fn party(&self, extension: &Extension, party: &Caller) -> Route;
     /// A number that only machines and telemarketers call from (RULES 6).
     fn is_automated(&self, number: &E164) -> bool;
+
+    /// The number that a caller typed to be called back at, when it is whole: French, foreign or short, no emergency number.
+    fn given(&self, digits: &str) -> Option<Caller>;
 }
 
 /// The decision on dialled digits.
@@ -141,6 +153,15 @@ impl Router for Rules {
         match route::permit_for_party(party, extension, self) {
             Ok(permit) => Route::Outside(permit),
             Err(refusal) => refused(party.clone(), &refusal),
+        }
+    }
+
+    fn given(&self, digits: &str) -> Option<Caller> {
+        match self.numbering.national(digits).or_else(|| self.numbering.international(digits))? {
+            (_, Class::Emergency) => None,
+            (Called::Number(number), _) => Some(Caller::Known(number)),
+            (Called::Short(short), _) => Some(Caller::Unreadable(ScreenText::clean(&short))),
+            (Called::Inside(_), _) => None,
         }
     }
 }

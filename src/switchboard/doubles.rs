@@ -31,7 +31,8 @@ impl Line {
         let Some(desk) = self.legs.desk_mut(extension) else { return false };
         let Some(double) = desk.double.clone() else { return false };
         let Some((to, acts)) = double_call::next(double.step, event) else { return false };
-        if double.attended && event != Event::Take && event != Event::TakeEndingFirst && event != Event::FirstLeft {
+        let takes = matches!(event, Event::Take | Event::TakeEndingFirst) && self.is_with_attendant(double.second);
+        if double.attended && !takes && event != Event::FirstLeft {
             return false;
         }
         if double.step == Step::Waiting && acts.first() == Some(&Act::ToneOff) {
@@ -105,7 +106,7 @@ impl Line {
         let shown = self.shown_to(&call, extension);
         match &call.state {
             State::Held(_) => self.unpark(now, call, phone, out),
-            State::Hunting(_) => self.taken(now, call, extension, phone, out),
+            State::Hunting(_) | State::Attendant(_) => self.taken(now, call, extension, phone, out),
             _ => self.put(call),
         }
         if self.legs.get(leg).is_some() {
@@ -115,18 +116,23 @@ impl Line {
 
     /// Call 2 is taken by a phone that is in a call: answered, with that phone.
     fn taken(&mut self, now: Now, mut call: Call, extension: &Extension, phone: Party, out: &mut Vec<Effect>) {
-        let State::Hunting(hunt) = &call.state else {
+        let waited = match &call.state {
+            State::Hunting(hunt) => Some((hunt.caller, hunt.attempts().map(|a| a.leg).collect::<Vec<_>>())),
+            _ => self.take_from_attendant(&mut call, out).map(|caller| (caller, Vec::new())),
+        };
+        let Some((caller, others)) = waited else {
             self.put(call);
             return;
         };
-        let (caller, others) = (hunt.caller, hunt.attempts().map(|a| a.leg).collect::<Vec<_>>());
         self.withdraw(now, call.id, Some(extension), out);
         // a phone that had only dialled is answered by taking the call
         if self.legs.get(phone.leg).is_some_and(|l| l.state == LegState::Calling) {
             out.push(Effect::Answer(phone.leg));
         }
         self.legs.reassign(phone.leg, call.id);
-        out.push(Effect::Answer(caller));
+        if self.legs.get(caller).is_some_and(|l| l.state == LegState::Calling) {
+            out.push(Effect::Answer(caller));
+        }
         let talk = Talk { caller: Party::new(caller, None), callee: phone };
         talk.heard(out);
         for other in others {

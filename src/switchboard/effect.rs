@@ -1,6 +1,7 @@
 //! All that the rules can ask for. The exchange carries it out in this order and decides nothing.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{CallId, Extension, LegId, Record};
@@ -25,9 +26,18 @@ pub enum Done {
 #[derive(Debug, PartialEq)]
 pub enum Effect {
     /// Ring a phone on a new leg. `number` and `name` are for its display.
-    RingPhone { leg: LegId, extension: Extension, number: String, name: String },
+    RingPhone {
+        leg: LegId,
+        extension: Extension,
+        number: String,
+        name: String,
+    },
     /// Call out through that trunk on a new leg; only our own number is presented.
-    CallOut { leg: LegId, trunk: usize, permit: OutboundPermit },
+    CallOut {
+        leg: LegId,
+        trunk: usize,
+        permit: OutboundPermit,
+    },
     /// Tell a caller (trunk or phone) that the other side rings (180).
     Ringing(LegId),
     /// Give a caller sound before the answer (183 with SDP): what follows in `Join` or `Play` is heard.
@@ -35,9 +45,15 @@ pub enum Effect {
     /// Answer a caller (200).
     Answer(LegId),
     /// Refuse a caller.
-    Refuse { leg: LegId, why: Refuse },
+    Refuse {
+        leg: LegId,
+        why: Refuse,
+    },
     /// Stop ringing a called leg. `elsewhere`: another phone took it.
-    Cancel { leg: LegId, elsewhere: bool },
+    Cancel {
+        leg: LegId,
+        elsewhere: bool,
+    },
     /// End an answered leg.
     HangUp(LegId),
     /// Both hear each other. Replaces whatever either heard.
@@ -47,15 +63,32 @@ pub enum Effect {
     /// Mixed into what the leg hears, without taking its place; `None` stops it.
     Overlay(LegId, Option<Sound>),
     /// Who the phone of this leg hears now: its display shows it.
-    Party { leg: LegId, number: String, name: String },
+    Party {
+        leg: LegId,
+        number: String,
+        name: String,
+    },
     /// The keys that this leg presses go on to the other one, or are kept from it.
-    PassKeys { leg: LegId, to: Option<LegId> },
+    PassKeys {
+        leg: LegId,
+        to: Option<LegId>,
+    },
     /// Keys to the other side of this leg.
     Keys(LegId, Vec<Key>),
     /// Accept (202) and carry out, or refuse, a transfer that `Input::Transfers` asked for.
-    Transfer { leg: LegId, accepted: bool },
+    Transfer {
+        leg: LegId,
+        accepted: bool,
+    },
     /// How an accepted transfer ended, for the phone that asked and is still there.
-    TransferResult { leg: LegId, status: u16 },
+    TransferResult {
+        leg: LegId,
+        status: u16,
+    },
+    /// Take down what the leg says until that is over; `Input::Heard` comes back, also when the leg goes. A leg that is joined is not
+    /// listened to any more.
+    Listen(LegId, Terms),
+    StopListening(LegId),
     /// Write; `Input::Recorded(seq)` comes back.
     Record(Seq, Record),
     /// The answer to a command of the page.
@@ -106,8 +139,19 @@ pub enum Sound {
     Music,
     /// Music for one who is held by us, with a word each 30 s.
     HoldMusic,
-    /// Prompts by name, in order, then silence.
+    /// Prompts by name, in order, then silence; [`super::spoken`] has the names that are no file.
     Prompts(Vec<&'static str>),
+}
+
+/// When `Effect::Listen` is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// In any case.
+    pub max: Duration,
+    /// Without speech, once something was said.
+    pub silence: Duration,
+    /// Without speech, when nothing was said yet.
+    pub patience: Duration,
 }
 
 /// Why a command of the page was not carried out.

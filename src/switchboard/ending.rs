@@ -84,16 +84,20 @@ impl Line {
             }
             State::Held(_) => self.held_time_is_over(now, call, out),
             State::Transferring(_) => self.transfer_time_is_over(now, call, out),
+            State::Attendant(_) => self.attendant_time_is_over(now, call, out),
         }
     }
 
     /// A prompt is over: the refusal it explained follows.
     pub(super) fn played(&mut self, now: Now, leg: LegId, out: &mut Vec<Effect>) {
+        if self.attendant_played(now, leg, out) {
+            return;
+        }
         let Some(id) = self.legs.get(leg).map(|l| l.call) else { return };
         let last = |call: &Call| match &call.state {
             State::Speaking(_) => true,
             State::Held(held) => held.stage == HeldStage::LastWord,
-            State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) => false,
+            State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) | State::Attendant(_) => false,
         };
         if self.calls.get(&id).is_some_and(last) {
             self.call_time_is_over(now, id, out);
@@ -153,9 +157,19 @@ impl Line {
             (State::Speaking(s), _) => End::out(s.outcome, s.why),
             (State::Talking(_) | State::Transferring(_), _) => End::new(Outcome::Answered(None), Refuse::Cancelled),
             (State::Held(_), _) => held::left(&call),
+            (State::Attendant(attended), _) => attended.ends(),
         };
-        self.finish(now, call, end, out);
+        self.breaks_off(now, call, end, out);
         Ok(Done::Nothing)
+    }
+
+    /// We end it, whatever it does; what a caller told the attendant is waited for.
+    pub(super) fn breaks_off(&mut self, now: Now, call: Call, end: End, out: &mut Vec<Effect>) {
+        if matches!(call.state, State::Attendant(_)) {
+            self.attendant_leaves(now, call, out);
+        } else {
+            self.finish(now, call, end, out);
+        }
     }
 
     pub(super) fn drain(&mut self) {
@@ -176,13 +190,14 @@ impl Line {
             desk.resting = false;
             self.timers.cancel(Owner::Rest(n));
         }
-        while let Some((id, call)) = self.calls.pop_first() {
+        for id in self.calls.keys().copied().collect::<Vec<_>>() {
+            let Some(call) = self.take(id) else { continue };
             let end = if promised.contains(&id) {
                 End::new(Outcome::Answered(Some(Why::Promised)), Refuse::Cancelled)
             } else {
                 call.broken_off(Reason::Failed, Refuse::Unavailable)
             };
-            self.finish(now, call, end, out);
+            self.breaks_off(now, call, end, out);
         }
         self.timers.cancel(Owner::Emergency);
     }

@@ -28,14 +28,20 @@ impl Call {
             State::Hunting(hunt) => hunt.targets == Targets::Group,
             State::Transferring(transfer) => transfer.stage == Stage::Back(None),
             State::Held(held) => held.searches(),
-            State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) => false,
+            State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Attendant(_) => false,
         }
     }
 
     pub(super) fn hunt_mut(&mut self) -> Option<&mut Hunt> {
         match &mut self.state {
             State::Hunting(hunt) => Some(hunt),
-            State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) => {
+            State::Fetching(_)
+            | State::Calling(_)
+            | State::Speaking(_)
+            | State::Talking(_)
+            | State::Transferring(_)
+            | State::Held(_)
+            | State::Attendant(_) => {
                 None
             }
         }
@@ -151,11 +157,6 @@ impl Line {
             Hope::Wait => self.put(call),
             Hope::End(end) => self.unanswered(now, call, end, out),
         }
-    }
-
-    /// No phone takes this caller, or none did in time: the one place where a hunt is given up (RULES 2.5).
-    pub(super) fn unanswered(&mut self, now: Now, call: Call, end: End, out: &mut Vec<Effect>) {
-        self.let_down(now, call, end, out);
     }
 
     fn targets(&self, targets: &Targets) -> Vec<Extension> {

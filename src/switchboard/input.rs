@@ -1,11 +1,13 @@
 //! All that can happen to the line.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::domain::call::{CallId, Extension, LegId};
 use crate::domain::callback::{CallResult, CallbackId, Fields};
+use crate::domain::clip::Clip;
 use crate::domain::identity::Caller;
 use crate::domain::key::Key;
 use crate::domain::names::Contacts;
@@ -48,6 +50,8 @@ pub enum Input {
     Key { leg: LegId, key: Key },
     /// A sound that is played once is over.
     Played { leg: LegId },
+    /// What was taken down of a leg after `Effect::Listen`, and how much of it is speech. The leg may be gone.
+    Heard { leg: LegId, speech: Duration, clip: Clip },
     /// An authenticated phone asks to transfer the party of its call (REFER). `digits` as in `Dials`.
     Transfers { leg: LegId, digits: String },
     /// The write of that record is on disk, or its time is over (the shell's 200 ms, journal included).

@@ -82,8 +82,11 @@ impl Keypad {
 }
 
 impl Line {
-    /// The other side of a leg pressed a key. Only a phone's keys mean anything in a call.
+    /// The other side of a leg pressed a key. Only a phone's keys mean anything in a call, and a caller's to the attendant.
     pub(super) fn key(&mut self, now: Now, leg: LegId, key: Key, out: &mut Vec<Effect>) {
+        if self.attendant_key(now, leg, key, out) {
+            return;
+        }
         let Some((id, who, state)) = self.legs.get(leg).map(|l| (l.call, l.who.clone(), l.state)) else { return };
         let Who::Phone(extension) = who else { return };
         let press = match self.calls.get_mut(&id).map(|call| (&call.state, &mut call.keypad)) {

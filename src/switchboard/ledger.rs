@@ -27,6 +27,8 @@ pub const MAX_CLOSED: usize = 1_000;
 /// An answered outgoing call of this length closes the callback; one shorter than the second may have been a voicemail.
 const REACHED: Duration = Duration::from_secs(15);
 const SURELY_REACHED: Duration = Duration::from_secs(60);
+/// Recordings that one entry keeps; the newest ones.
+const MAX_CLIPS: usize = 8;
 /// A busy number is tried again after this time.
 pub(super) const BUSY_AGAIN: Duration = Duration::from_secs(600);
 
@@ -41,18 +43,34 @@ pub(super) struct Ledger {
 }
 
 /// How a caller was lost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Missed {
-    source: Source,
+    pub(super) source: Source,
     /// It counts among the unanswered calls of that number.
-    counted: bool,
-    left_on_hold: bool,
-    shared: bool,
+    pub(super) counted: bool,
+    pub(super) left_on_hold: bool,
+    pub(super) shared: bool,
+    /// The recording of this call.
+    pub(super) clip: Option<CallId>,
+    /// The number was confirmed by keys, or given without.
+    pub(super) confirmed: bool,
+    pub(super) unconfirmed: bool,
+    /// What else is known; empty for nothing.
+    pub(super) note: String,
 }
 
 impl Missed {
     pub(super) fn unanswered() -> Missed {
-        Missed { source: Source::Missed, counted: true, left_on_hold: false, shared: false }
+        Missed {
+            source: Source::Missed,
+            counted: true,
+            left_on_hold: false,
+            shared: false,
+            clip: None,
+            confirmed: false,
+            unconfirmed: false,
+            note: String::new(),
+        }
     }
 }
 
@@ -98,6 +116,7 @@ impl Ledger {
             by_fact: false,
             to_confirm: false,
             folded: false,
+            clips: Vec::new(),
         }
     }
 
@@ -180,9 +199,7 @@ impl Line {
                 let shared = reason == Reason::CallerGaveUp && self.is_shared(call);
                 self.promised(now, at, (call.id, String::new()), who, Missed { shared, ..lost }, out);
             }
-            (Outcome::Attendant(_), _) => {
-                self.promised(now, at, (call.id, String::new()), who, Missed { source: Source::Attendant, ..lost }, out);
-            }
+            (Outcome::Attendant(_), _) => self.attended(now, call, out),
             (Outcome::Interrupted, _) => self.promised(now, at, (call.id, String::new()), who, lost, out),
             (Outcome::Answered(why), Direction::Incoming) => {
                 let when = self.hour(call.connected.unwrap_or(now).wall);
@@ -228,7 +245,7 @@ impl Line {
     }
 
     /// Opens the one entry of that number, or adds to it; what a person typed of the call stands in it.
-    fn promised(
+    pub(super) fn promised(
         &mut self,
         now: Now,
         at: DateTime<Utc>,
@@ -262,6 +279,7 @@ impl Line {
         if how.shared {
             entry.mark(Mark::MaybeElsewhere);
         }
+        entry.given(&how);
         entry.last_at = entry.last_at.max(now.wall.min(at).max(entry.first_at));
         entry.call = Some(call);
         if entry.owner.is_empty() {
@@ -351,6 +369,25 @@ impl Line {
     /// Local time, "10:42".
     pub(super) fn hour(&self, at: DateTime<Utc>) -> String {
         at.with_timezone(&self.config.callbacks.hours.timezone).format("%H:%M").to_string()
+    }
+}
+
+impl Callback {
+    /// What the attendant was told.
+    fn given(&mut self, how: &Missed) {
+        if how.confirmed {
+            self.marks.retain(|mark| *mark != Mark::Unconfirmed);
+        }
+        if how.unconfirmed {
+            self.mark(Mark::Unconfirmed);
+        }
+        if !how.note.is_empty() && !self.note.contains(how.note.as_str()) {
+            let before = if self.note.is_empty() { "" } else { "\n" };
+            self.note = format!("{}{before}{}", self.note, how.note);
+        }
+        self.clips.extend(how.clip);
+        let excess = self.clips.len().saturating_sub(MAX_CLIPS);
+        self.clips.drain(..excess);
     }
 }
 

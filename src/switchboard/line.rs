@@ -15,7 +15,7 @@ use crate::domain::text::ScreenText;
 
 use super::alerts::Alerts;
 use super::call::{Call, State};
-use super::config::{LineConfig, Router};
+use super::config::{AttendantRules, LineConfig, Router};
 use super::desk::Desk;
 use super::effect::{Done, Effect, Refuse};
 use super::input::{Input, Refusal, Seq, Ticket};
@@ -98,6 +98,11 @@ impl Line {
         self.touch();
     }
 
+    /// The attendant is on or off from the next call on.
+    pub fn set_attendant(&mut self, rules: Option<AttendantRules>) {
+        self.config.attendant = rules;
+    }
+
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
         match input {
             Input::Rings { leg, trunk, caller, name, usable } => self.rings(now, leg, trunk, (caller, name), usable, out),
@@ -113,6 +118,7 @@ impl Line {
             Input::PhoneSpeaks { leg } => self.phone_speaks(leg, out),
             Input::Transfers { leg, digits } => self.transfers(now, leg, &digits, out),
             Input::Key { leg, key } => self.key(now, leg, key, out),
+            Input::Heard { leg, speech, clip } => self.heard(now, leg, speech, clip, out),
             Input::Played { leg } => self.played(now, leg, out),
             Input::Recorded(seq) => self.recorded(now, seq, out),
             Input::Phone { extension, registered } => self.phone(&extension, registered),
@@ -222,8 +228,8 @@ impl Line {
         if let Some(ticket) = self.drafts.remove(&seq) {
             out.push(Effect::Reply(ticket, Ok(Done::Nothing)));
         }
-        let Some(call) = self.awaited.remove(&seq).and_then(|id| self.calls.get_mut(&id)) else { return };
-        let id = call.id;
+        let Some(id) = self.awaited.remove(&seq) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
         match &mut call.state {
             State::Hunting(hunt) => {
                 hunt.opened = None;
@@ -234,6 +240,7 @@ impl Line {
                 calling.opened = None;
                 calling.tell(out);
             }
+            State::Attendant(_) => self.attendant_may_begin(now, id, out),
             State::Speaking(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) => {}
         }
     }

@@ -3,6 +3,8 @@
 //! [`input`] is all that can happen, [`effect`] all that can be asked for, [`mod@line`] the aggregate between them, [`config`] what it is set to.
 
 mod alerts;
+mod attendant;
+mod attended;
 mod call;
 mod callbacks;
 mod called;
@@ -30,6 +32,7 @@ mod phones;
 mod ringing;
 mod second_calls;
 mod snapshot;
+pub mod spoken;
 mod switches;
 mod talking;
 mod timers;

@@ -113,7 +113,6 @@ impl Line {
         }
     }
 
-    #[allow(dead_code, reason = "the attendant gives callers back")]
     /// The attendant has the caller: no tone any more, but every phone that heard of it may still take it back.
     pub(super) fn offers_attended(&mut self, now: Now, call: CallId, heard_of_it: &[Extension], out: &mut Vec<Effect>) {
         self.timers.cancel(Owner::Offer(call));

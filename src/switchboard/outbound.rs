@@ -249,17 +249,19 @@ impl Line {
         self.put(call);
     }
 
-    /// With all channels of a trunk taken, a call gives way: a held one, else the youngest, never an emergency.
+    /// With all channels of a trunk taken, a call gives way: an attendant's, else a held one, else the youngest, never an emergency.
     fn make_room(&mut self, now: Now, trunk: usize, out: &mut Vec<Effect>) {
         let channels = self.config.trunks.get(trunk).map_or(usize::MAX, |t| t.channels);
         while self.legs.channels_used(trunk) >= channels {
             let on_trunk =
                 |call: &&Call| !call.emergency && call.legs().iter().any(|l| self.legs.get(*l).is_some_and(|l| l.who == Who::Trunk(trunk)));
             let held = |call: &&Call| matches!(&call.state, State::Talking(t) if t.is_held()) || matches!(call.state, State::Held(_));
-            let youngest = self.calls.values().rev().filter(on_trunk).find(held).or_else(|| self.calls.values().rev().find(on_trunk));
-            let Some(call) = youngest.map(|call| call.id).and_then(|id| self.take(id)) else { return };
+            let attended = |call: &&Call| matches!(call.state, State::Attendant(_));
+            let youngest = || self.calls.values().rev().filter(on_trunk);
+            let least = youngest().find(attended).or_else(|| youngest().find(held)).or_else(|| youngest().next());
+            let Some(call) = least.map(|call| call.id).and_then(|id| self.take(id)) else { return };
             let end = call.broken_off(Reason::Overloaded, Refuse::Busy);
-            self.finish(now, call, end, out);
+            self.breaks_off(now, call, end, out);
         }
     }
 
@@ -347,7 +349,13 @@ impl Call {
     pub(super) fn given_up(&self) -> End {
         match &self.state {
             State::Speaking(s) => End::out(s.outcome, s.why),
-            State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) => {
+            State::Hunting(_)
+            | State::Fetching(_)
+            | State::Calling(_)
+            | State::Talking(_)
+            | State::Transferring(_)
+            | State::Held(_)
+            | State::Attendant(_) => {
                 End::new(Outcome::Out(Out::Cancelled), Refuse::Cancelled)
             }
         }

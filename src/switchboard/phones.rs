@@ -36,7 +36,8 @@ impl Line {
                 | State::Speaking(_)
                 | State::Talking(_)
                 | State::Transferring(_)
-                | State::Held(_) => None,
+                | State::Held(_)
+                | State::Attendant(_) => None,
             })
             .collect();
         if on && !self.emergency {

@@ -97,7 +97,6 @@ impl Hunt {
         }
     }
 
-    #[allow(dead_code, reason = "the attendant gives callers back")]
     /// Every phone that ever heard of it in a call.
     pub(super) fn heard_of_it(&self) -> &[Extension] {
         &self.offered

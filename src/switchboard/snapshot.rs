@@ -49,6 +49,7 @@ impl Line {
             (State::Talking(_), _) => "talking",
             (State::Held(Held { stage: HeldStage::Parked, .. }), _) => "held",
             (State::Held(_), _) => "recalled",
+            (State::Attendant(_), _) => "attendant",
             (State::Transferring(Transfer { stage: Stage::Target { .. }, .. }), _) => "transferring",
             (State::Transferring(Transfer { stage: Stage::Back(_), .. }), _) => "ringing back",
         })
@@ -77,6 +78,7 @@ fn live(call: &Call) -> LiveCall {
         State::Talking(t) if t.is_held() => (LiveState::Held, call.extension.clone()),
         State::Talking(_) => (LiveState::Talking, call.extension.clone()),
         State::Transferring(t) => (LiveState::Held, Some(t.from.clone())),
+        State::Attendant(_) => (LiveState::Attendant, None),
     };
     LiveCall {
         id: call.id,
@@ -98,6 +100,11 @@ fn held_since(call: &Call) -> Option<DateTime<Utc>> {
     match &call.state {
         State::Talking(t) => [&t.caller, &t.callee].into_iter().filter_map(|p| p.away_since).map(|since| since.wall).min(),
         State::Held(_) => Some(call.since.wall),
-        State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Transferring(_) => None,
+        State::Hunting(_)
+        | State::Fetching(_)
+        | State::Calling(_)
+        | State::Speaking(_)
+        | State::Transferring(_)
+        | State::Attendant(_) => None,
     }
 }

@@ -58,6 +58,10 @@ impl Line {
         let Some(call) = self.take(id) else { return };
         match &call.state {
             State::Held(_) => self.given_up(now, call, out),
+            State::Attendant(_) => {
+                let before = caller_gone(&call, why);
+                self.attendant_gone(now, call, why, before, out);
+            }
             State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) => {
                 let end = caller_gone(&call, why);
                 self.finish(now, call, end, out);
@@ -92,7 +96,7 @@ impl Line {
             State::Held(held) if held.party.leg == leg => {
                 held.party.hold(now, on, held.party.parks);
             }
-            State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Held(_) => {}
+            State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Held(_) | State::Attendant(_) => {}
         }
     }
 

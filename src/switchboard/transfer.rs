@@ -133,7 +133,8 @@ impl Line {
             | State::Calling(_)
             | State::Speaking(_)
             | State::Talking(_)
-            | State::Held(_) => None,
+            | State::Held(_)
+            | State::Attendant(_) => None,
         };
         if let Some((from, colleague)) = wanted {
             let rung = self.ring_phone(now, &call, colleague.as_ref(), from, out);
@@ -153,7 +154,8 @@ impl Line {
             | State::Calling(_)
             | State::Speaking(_)
             | State::Talking(_)
-            | State::Held(_) => None,
+            | State::Held(_)
+            | State::Attendant(_) => None,
         };
         let Some(leg) = rung else {
             let end = call.cut();

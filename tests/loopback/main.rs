@@ -3,6 +3,7 @@
 // a peer has its own clock, and a test that cannot go on stops
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod attendant;
 mod baresip;
 mod dial;
 mod double_call;

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "real sockets have real time")]
 
 mod corpus;
+mod ear;
 mod hostile;
 mod io;
 mod keys;

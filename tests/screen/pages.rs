@@ -37,6 +37,7 @@ pub fn callback(id: i64) -> Callback {
         by_fact: false,
         to_confirm: false,
         folded: false,
+        clips: Vec::new(),
         marks: Vec::new(),
     }
 }

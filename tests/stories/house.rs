@@ -13,7 +13,7 @@ use rappel::domain::identity::Caller;
 use rappel::domain::now::{Instant, Now};
 use rappel::domain::status::PhoneState;
 use rappel::domain::text::ScreenText;
-use rappel::switchboard::config::{CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
+use rappel::switchboard::config::{AttendantRules, CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
 use rappel::switchboard::effect::{Done, Effect};
 use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, Seq, Ticket};
 use rappel::switchboard::line::Line;
@@ -81,6 +81,7 @@ pub struct Plans {
     pub calls: usize,
     /// `None`: all phones.
     pub ring: Option<&'static [&'static str]>,
+    pub attendant: bool,
     /// `line.second_call = "phone"`.
     pub second_by_phone: bool,
 }
@@ -96,6 +97,7 @@ impl Default for Plans {
             per_hour: 60,
             calls: 1,
             ring: None,
+            attendant: false,
             second_by_phone: false,
         }
     }
@@ -119,6 +121,7 @@ impl Plans {
             per_hour: self.per_hour,
             callbacks: CallbackRules { hours: always(), promise: Duration::from_secs(1800), retry: retries() },
             router: Box::new(plan(&phones)),
+            attendant: self.attendant.then_some(AttendantRules { name_time: Duration::from_secs(10) }),
             phones,
         };
         let mut house = House { line: Line::new(config, 1, 1), now: Now { instant: Instant::ZERO, wall: DateTime::UNIX_EPOCH } };
@@ -232,9 +235,15 @@ impl House {
 /// Every call that was lost is followed at once by its callback's record, and no other is; told without them.
 #[track_caller]
 fn followed(said: Vec<String>) -> Vec<String> {
-    let lost = |w: &str| w.starts_with("end ") && [" missed: ", ": cut", ": left_on_hold", ": promised"].iter().any(|how| w.contains(how));
+    let lost = |w: &str| {
+        w.starts_with("end ") && [" missed: ", " attendant: ", ": cut", ": left_on_hold", ": promised"].iter().any(|how| w.contains(how))
+    };
     for (n, word) in said.iter().enumerate() {
-        let next = said.get(n + 1).is_some_and(|next| next.starts_with("callback ") && next.contains(" Open "));
+        if word.starts_with("clip of ") {
+            continue;
+        }
+        let mut after = said.iter().skip(n + 1).skip_while(|word| word.starts_with("clip of "));
+        let next = after.next().is_some_and(|next| next.starts_with("callback ") && next.contains(" Open "));
         assert_eq!(lost(word), next, "a lost call and its callback: {said:?}");
     }
     said.into_iter().filter(|w| !w.starts_with("callback ")).collect()
@@ -268,6 +277,8 @@ pub fn words(effect: &Effect) -> String {
         Effect::Keys(l, keys) => format!("keys {} to {}", keys.iter().map(|k| char::from(k.sign())).collect::<String>(), leg(*l)),
         Effect::Transfer { leg: l, accepted } => format!("transfer of {} {}", leg(*l), if *accepted { "accepted" } else { "refused" }),
         Effect::TransferResult { leg: l, status } => format!("transfer of {} ends {status}", leg(*l)),
+        Effect::Listen(l, terms) => format!("listen to {} {:?} {:?} {:?}", leg(*l), terms.max, terms.silence, terms.patience),
+        Effect::StopListening(l) => format!("stop listening to {}", leg(*l)),
         Effect::Record(_, record) => record_words(record),
         Effect::Reply(ticket, Ok(Done::Nothing)) => format!("reply {} Ok(())", ticket.0),
         Effect::Reply(ticket, Ok(Done::Callback(callback))) => format!("reply {} Ok({})", ticket.0, callback.id.0),
@@ -296,6 +307,7 @@ fn record_words(record: &Record) -> String {
         }
         Record::Draft { call, .. } => format!("draft of {}", call.0),
         Record::Callback(c) => callback_words(c),
+        Record::Clip { call, wav, .. } => format!("clip of {}, {wav:?}", call.0),
         Record::Outage { from, to, what } => format!("outage of {what}, {} s", (*to - *from).num_seconds()),
     }
 }

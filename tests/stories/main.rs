@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attendant;
 mod dial;
 mod double_call;
 mod house;

@@ -10,6 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rappel::domain::call::{CallId, Record};
+use rappel::domain::clip::Clip;
 use rappel::domain::identity::Caller;
 use rappel::domain::key::Key;
 use rappel::domain::outcome::{Outcome, Why};
@@ -22,7 +23,7 @@ use crate::house::*;
 const PHONES: &[&str] = &["11", "12", "13"];
 const DIALLED: &[&str] = &["11", "12", "13", "0639980001", "00639980001", "112", "0899000001", "999", "*92", "*91"];
 const STATES: &[&str] =
-    &["hunting", "ringing a colleague", "fetching", "calling", "speaking", "talking", "transferring", "ringing back", "held", "recalled"];
+    &["hunting", "ringing a colleague", "fetching", "calling", "speaking", "talking", "transferring", "ringing back", "held", "recalled", "attendant"];
 const ABOUT_A_LEG: &[&str] = &[
     "progress",
     "answered",
@@ -35,6 +36,7 @@ const ABOUT_A_LEG: &[&str] = &[
     "resume",
     "transfers",
     "played",
+    "heard",
     "silent",
     "speaks",
     "key",
@@ -89,8 +91,8 @@ impl Model {
         for (n, effect) in effects.iter().enumerate() {
             self.hear(effect);
             if let Effect::Record(_, Record::Ended { call, outcome, .. }) = effect {
-                let kept =
-                    matches!(effects.get(n + 1), Some(Effect::Record(_, Record::Callback(c))) if c.call == Some(*call) && c.is_open());
+                let mut after = effects.iter().skip(n + 1).filter(|effect| !matches!(effect, Effect::Record(_, Record::Clip { .. })));
+                let kept = matches!(after.next(), Some(Effect::Record(_, Record::Callback(c))) if c.call == Some(*call) && c.is_open());
                 // an outgoing try may move the callback of its number; an emergency is never made one
                 let free = matches!(outcome, Outcome::Out(_)) || self.emergencies.contains(call);
                 assert!(free || kept == lost(*outcome), "{call:?} {outcome:?} and its callback: {kept}");
@@ -108,6 +110,7 @@ impl Model {
                 Effect::HangUp(leg) if late == Some(*leg) => {}
                 Effect::HangUp(leg) => assert_eq!(self.legs.remove(leg), Some(LegIs::Up), "{effect:?}"),
                 Effect::Join(a, b) => assert!(self.legs.contains_key(a) && self.legs.contains_key(b), "{effect:?}"),
+                Effect::Listen(leg, _) | Effect::StopListening(leg) => assert_eq!(self.legs.get(leg), Some(&LegIs::Up), "{effect:?}"),
                 Effect::Play(leg, _)
                 | Effect::Overlay(leg, _)
                 | Effect::Party { leg, .. }
@@ -180,6 +183,7 @@ impl Model {
                 self.ended.insert(*call);
             }
             Record::Callback(_) | Record::Draft { .. } => {}
+            Record::Clip { call, .. } => assert!(self.ended.contains(call), "a clip of {call:?}, which goes on"),
             Record::Outage { from, to, .. } => assert!(from < to),
         }
     }
@@ -234,8 +238,9 @@ impl Model {
             }
             34..=37 => ("hold", Input::Held { leg, on: true }),
             38..=40 => ("resume", Input::Held { leg, on: false }),
-            41..=52 => ("transfers", Input::Transfers { leg, digits: DIALLED[n % DIALLED.len()].into() }),
-            53..=54 => ("played", Input::Played { leg }),
+            41..=48 => ("transfers", Input::Transfers { leg, digits: DIALLED[n % DIALLED.len()].into() }),
+            49..=51 => ("heard", Input::Heard { leg, speech: Duration::from_millis(n as u64), clip: Clip::new(vec![0; 9]) }),
+            52..=54 => ("played", Input::Played { leg }),
             60.. => ("key", Input::Key { leg, key: Key::new(b"2101236190"[n % 10]).unwrap() }),
             55..=57 => ("silent", Input::PhoneSilent { leg }),
             _ => ("speaks", Input::PhoneSpeaks { leg }),
@@ -391,11 +396,12 @@ fn doubled(house: &mut House, model: &mut Model, keys: &str, recalled: bool) {
 fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
     let scene = steps.len() % 16;
     let calls = if scene > 1 && scene < 8 { 1 } else { 1 + steps.len() / 16 % 2 };
-    let second_by_phone = scene > 12;
-    let mut house = Plans { phones: PHONES, trunks: 2, channels: 3, per_hour: 20, calls, second_by_phone, ..Plans::default() }.house();
+    let (second_by_phone, attendant) = (scene > 12, steps.len() / 2 % 2 == 0);
+    let plans = Plans { phones: PHONES, trunks: 2, channels: 3, per_hour: 20, calls, second_by_phone, attendant, ..Plans::default() };
+    let mut house = plans.house();
     let mut model = Model::default();
     match scene {
-        0 => transferred(&mut house, &mut model, true),
+        0 | 9 | 11 => transferred(&mut house, &mut model, true),
         1 => transferred(&mut house, &mut model, false),
         2 => doubled(&mut house, &mut model, "", false),
         3 => doubled(&mut house, &mut model, "2", false),
@@ -410,7 +416,9 @@ fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
     for leg in model.legs.keys() {
         visit(&house, *leg, "stop", visits);
     }
-    let effects = house.effects(Input::Stop);
+    let mut effects = house.effects(Input::Stop);
+    // what was being said to the attendant is waited for
+    effects.extend(house.pass(Duration::from_secs(1)));
     assert_eq!(effects.last(), Some(&Effect::Idle));
     model.observe(&effects, None);
     assert!(model.calls.is_empty() && model.legs.is_empty(), "left: {:?} {:?}", model.calls, model.legs);
@@ -451,5 +459,6 @@ fn random_stories_end_every_call_once_and_close_every_leg() {
 
 /// Only a leg that is up can lack its ACK: a caller from the answer on, or who hears how a switch stands.
 fn reachable((state, input): (&str, &str)) -> bool {
-    input != "unacknowledged" || matches!(state, "speaking" | "talking" | "transferring" | "ringing back" | "held" | "recalled")
+    input != "unacknowledged"
+        || matches!(state, "speaking" | "talking" | "transferring" | "ringing back" | "held" | "recalled" | "attendant")
 }

@@ -125,6 +125,11 @@ impl Sound {
         self.state().towards = towards;
     }
 
+    /// That pitch is said from now on; `None`: silence.
+    pub fn say(&self, pitch: Option<Pitch>) {
+        self.state().pitch = pitch;
+    }
+
     /// Keys, sent as RFC 4733 events.
     pub fn press(&self, keys: &str) {
         self.state().to_press.push(keys.as_bytes());

@@ -6,6 +6,7 @@ use super::{Counters, Reports};
 use crate::domain::call::LegId;
 use crate::domain::now::Instant;
 use crate::media::command::{Law, Negotiated, Report};
+use crate::media::ear::{Ear, Heard, Terms};
 use crate::media::inband::InbandReader;
 use crate::media::latch::{Admission, Latch};
 use crate::media::rtcp::{self, Reception};
@@ -45,6 +46,8 @@ pub(super) struct Incoming {
     pub reception: Reception,
     keys: KeyReader,
     inband: Option<Box<InbandReader>>,
+    /// What the peer says is taken down.
+    ear: Option<Box<Ear>>,
     last_heard: Instant,
     /// Seconds of silence last reported; 0: it speaks.
     told: u32,
@@ -66,6 +69,7 @@ impl Incoming {
             reception: Reception::default(),
             keys: KeyReader::default(),
             inband: None,
+            ear: None,
             last_heard: now,
             told: 0,
         };
@@ -131,6 +135,9 @@ impl Incoming {
                     taken.keys = [reader.handle(law, packet.payload), None];
                 }
                 // the voice-band copy of a key must not slip through beside its event
+                if let (Some(ear), Some(law), false) = (self.ear.as_mut(), law, self.keys.active()) {
+                    ear.hear(now, packet.header.timestamp, law, packet.payload);
+                }
                 taken.sound = (!self.keys.active()).then_some(Sound { header: packet.header, law, payload: packet.payload });
             }
         }
@@ -158,9 +165,21 @@ impl Incoming {
             self.told = seconds;
             reports.push(Report::Silent(self.leg, seconds));
         }
+        if self.ear.as_ref().is_some_and(|ear| ear.is_over(now)) {
+            self.stop_listening().into_iter().for_each(|heard| reports.push(Report::Heard(self.leg, heard)));
+        }
         let key = self.keys.tick(now);
         key.into_iter().for_each(|key| reports.push(Report::Key(self.leg, key)));
         key
+    }
+
+    /// Takes down what the peer says from now on.
+    pub fn listen(&mut self, now: Instant, terms: Terms) {
+        self.ear = Some(Box::new(Ear::new(now, terms)));
+    }
+
+    pub fn stop_listening(&mut self) -> Option<Heard> {
+        self.ear.take().map(|ear| ear.end())
     }
 
     fn kind(&self, packet: rtp::Packet) -> Option<Kind> {

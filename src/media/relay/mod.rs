@@ -18,9 +18,11 @@ mod outgoing;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
+use self::incoming::Incoming;
 use self::leg::Leg;
 use self::outgoing::{Hears, Outgoing};
 use super::command::{Command, Report, Source};
+use super::ear::{Heard, Terms};
 use super::player::Player;
 use super::rtcp;
 use crate::domain::call::LegId;
@@ -125,7 +127,10 @@ impl Relay {
                     leg.pass_keys = on;
                 }
             }
+            Command::Listen(leg, terms) => self.listen(now, leg, terms),
+            Command::StopListening(leg) => self.heard(leg),
             Command::Close(leg) => {
+                self.heard(leg);
                 if let Some(port) = self.ports.remove(&leg) {
                     self.part(now, port);
                     if let Some(slot) = self.legs.get_mut(usize::from(port)) {
@@ -246,8 +251,25 @@ impl Relay {
         for (port, peer) in [(one, other), (other, one)] {
             self.part(now, port);
             if let Some(leg) = self.legs.get_mut(usize::from(port)).and_then(Option::as_mut) {
+                // a conversation is never taken down, whatever was asked before it began
+                leg.incoming.as_mut().and_then(Incoming::stop_listening);
                 leg.outgoing.switch(now, Hears::Peer(peer));
             }
+        }
+    }
+
+    fn listen(&mut self, now: Instant, id: LegId, terms: Terms) {
+        let joined = self.ports.get(&id).is_some_and(|port| self.peer(*port).is_some());
+        match self.leg(id).and_then(|leg| leg.incoming.as_mut()) {
+            Some(incoming) if !joined => incoming.listen(now, terms),
+            Some(_) | None => self.reports.push(Report::Heard(id, Heard::nothing())),
+        }
+    }
+
+    /// Tells what was taken down of a leg, if it is being listened to.
+    fn heard(&mut self, id: LegId) {
+        if let Some(heard) = self.leg(id).and_then(|leg| leg.incoming.as_mut()).and_then(Incoming::stop_listening) {
+            self.reports.push(Report::Heard(id, heard));
         }
     }
 
