@@ -50,6 +50,7 @@
       toastEnd = setTimeout(() => toast.replaceChildren(), 10000);
     }
     announce();
+    offer();
     tick();
   };
 
@@ -62,6 +63,21 @@
     one('#annonce').textContent = call.dataset.annonce;
     if (document.activeElement === document.body) one('[name=name]', call)?.focus();
   });
+
+  // after a call of this person the late ones are offered, never forced
+  let talked = false;
+  const offer = () => {
+    const { personne, retard = document.body.dataset.retard } = { ...document.body.dataset, ...one('#file')?.dataset };
+    const talks = all('#ligne [data-qui]').some(({ dataset }) => dataset.qui === personne && dataset.etat === 'en appel');
+    if (talked && !talks && retard > 0 && one('#file') && !one('#toast p')) {
+      const said = Object.assign(document.createElement('p'), { textContent: `Appel terminé. ${retard} en retard.` });
+      const go = Object.assign(document.createElement('a'), { href: '/?vue=entre', className: 'bouton', textContent: 'Entre deux clients' });
+      one('#toast').replaceChildren(said, go);
+      clearTimeout(toastEnd);
+      toastEnd = setTimeout(() => one('#toast').replaceChildren(), 10000);
+    }
+    talked = talks;
+  };
 
   const tick = () => all('[data-since]').forEach((timer) => {
     const seconds = Math.max(0, Math.round((Date.now() + skew - Date.parse(timer.dataset.since)) / 1000));
@@ -136,7 +152,7 @@
   // ---- keys
   const here = () => document.activeElement.closest('.rappel') || one('.carte');
   const step = (by) => {
-    const list = all('.rappel'), at = list.indexOf(document.activeElement.closest('.rappel'));
+    const list = all('.rappel').filter((row) => row.checkVisibility()), at = list.indexOf(document.activeElement.closest('.rappel'));
     list[at < 0 ? 0 : Math.min(Math.max(at + by, 0), list.length - 1)]?.focus();
   };
   const press = (what) => () => {

@@ -108,6 +108,8 @@ pub struct File {
     pub here: String,
     pub tomorrow: String,
     pub today: String,
+    /// The day in words, for the list on paper.
+    pub day: String,
     pub failed: Option<Failed>,
 }
 
@@ -193,6 +195,7 @@ async fn file(
         empty: all.is_empty(),
         here: asked.address(),
         tomorrow: tomorrow(state, now),
+        day: words::day(now, state.hours.timezone),
         today: now.with_timezone(&state.hours.timezone).format("%Y-%m-%d").to_string(),
         asked,
         failed: failed.filter(|failed| failed.id.is_none_or(|id| all.iter().all(|c| c.id.0 != id)) || failed.what != "edit"),
