@@ -35,6 +35,7 @@ pub fn callback(id: i64) -> Callback {
         by_fact: false,
         to_confirm: false,
         folded: false,
+        named: false,
         marks: Vec::new(),
     }
 }
