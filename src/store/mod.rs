@@ -8,6 +8,7 @@ pub mod calls;
 mod committer;
 pub mod error;
 pub mod journal;
+pub mod news;
 pub mod open;
 pub mod people;
 pub mod readers;
