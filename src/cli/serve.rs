@@ -96,6 +96,7 @@ fn service(config: &Config, sign_in: SignIn) -> Service {
         waiting_after: config.line.waiting_after,
         offer_time: config.line.offer_time,
         keypad: KeypadRules { code: config.keypad.code.clone(), required: config.keypad.required, idle: config.keypad.idle },
+        second_by_phone: config.line.second_call == model::SecondCall::Phone,
         hours: config.hours.clone(),
         rules: config.rules.clone(),
         promise: config.callbacks.promise,

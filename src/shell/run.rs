@@ -64,6 +64,7 @@ pub struct Service {
     pub waiting_after: Duration,
     pub offer_time: Duration,
     pub keypad: KeypadRules,
+    pub second_by_phone: bool,
     pub hours: Hours,
     pub rules: Rules,
     pub per_hour: usize,
@@ -270,6 +271,7 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
             waiting_after: service.waiting_after,
             offer_time: service.offer_time,
             keypad: service.keypad,
+            second_by_phone: service.second_by_phone,
             trunks: service
                 .trunks
                 .iter()

@@ -29,6 +29,8 @@ pub struct LineConfig {
     /// How long a caller is offered to phones in a call while no other rings (`line.offer_seconds`).
     pub offer_time: Duration,
     pub keypad: KeypadRules,
+    /// Call 2 is left to the phone's own call waiting (`line.second_call`).
+    pub second_by_phone: bool,
     /// After how long without sound a phone is probed (`media.silence_seconds`); the line ends the call at three times that (row 19).
     pub silence: Duration,
     /// The index in this list is the `trunk` of inputs and effects.

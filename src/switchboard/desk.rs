@@ -11,6 +11,7 @@ use crate::domain::now::Instant;
 
 use super::config::PhoneConfig;
 use super::double_call::{Double, Step};
+use super::own_waiting::Own;
 
 /// What one leg of the phone does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub(super) struct Desk {
     pub(super) do_not_disturb: bool,
     /// Its double call, from the waiting tone on.
     pub(super) double: Option<Double>,
+    /// Its own call waiting has two calls (`line.second_call = "phone"`).
+    pub(super) own: Option<Own>,
     /// Call 2 that ended with its callback, and until when a person may say that it is settled.
     pub(super) settle: Option<(CallId, Instant)>,
     /// When it sent on the party it heard in a double call.
@@ -57,6 +60,7 @@ impl Desk {
             registered: false,
             do_not_disturb: false,
             double: None,
+            own: None,
             settle: None,
             referred: None,
             resting: false,

@@ -35,6 +35,7 @@ impl Line {
         if call.recorded {
             self.write_end(now, &call, end, out);
         }
+        self.own_over(call.id);
         self.double_without(now, call.id, out);
     }
 
@@ -128,6 +129,7 @@ impl Line {
         }
         let Some(call) = self.take(id) else { return Err(Refusal::NotFound) };
         let end = match (&call.state, call.direction) {
+            (State::Talking(_), _) if self.own_end(&call).is_some() => self.own_end(&call).unwrap_or_else(|| call.cut()),
             (State::Hunting(_), Direction::Incoming) => End::missed(Reason::Refused, Refuse::Busy),
             (State::Hunting(_) | State::Calling(_), _) => End::out(Out::Cancelled, Refuse::Cancelled),
             (State::Speaking(s), _) => End::out(s.outcome, s.why),

@@ -4,12 +4,15 @@ use crate::domain::call::{CallId, Extension, Record};
 use crate::domain::callback::{CallResult, Fields};
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
+use crate::domain::outcome::{Outcome, Why};
 
-use super::call::State;
+use super::call::{End, State};
 use super::double_call::{Double, Event, Step};
-use super::effect::{Effect, Refusal};
+use super::doubles::SETTLE;
+use super::effect::{Effect, Refusal, Refuse};
 use super::input::{CallbackCommand, SecondCommand, SecondTarget, Ticket};
 use super::line::Line;
+use super::own_waiting::Own;
 
 const NOTHING: Refusal = Refusal::Conflict("Aucun double appel n'attend cette action.");
 const SEVERAL: Refusal = Refusal::Conflict("Plusieurs doubles appels sont en cours : dites lequel.");
@@ -48,7 +51,9 @@ impl Line {
             let meant = match (&target.id, &target.extension) {
                 (_, Some(extension)) if desk.extension() != extension => false,
                 (Some(id), _) => {
-                    desk.double.as_ref().is_some_and(|double| double.is_about(*id)) || desk.settle.is_some_and(|(call, _)| call == *id)
+                    desk.own.is_some_and(|own| own.first == *id || own.second == *id)
+                        || desk.double.as_ref().is_some_and(|double| double.is_about(*id))
+                        || desk.settle.is_some_and(|(call, _)| call == *id)
                 }
                 (None, Some(_)) => true,
                 (None, None) => desk.phone.owner == person,
@@ -65,6 +70,12 @@ impl Line {
     }
 
     fn fits(&self, now: Now, desk: &super::desk::Desk, what: &SecondCommand) -> bool {
+        if desk.own.is_some_and(|own| self.own_of(own.second).is_some()) {
+            return match what {
+                SecondCommand::Save(_) | SecondCommand::Resume | SecondCommand::Draft(_) | SecondCommand::Done => true,
+                SecondCommand::Take { .. } | SecondCommand::SendAway | SecondCommand::Swap => false,
+            };
+        }
         let step = desk.double.as_ref().map(|double| (double.step, double.attended));
         match what {
             SecondCommand::Take { .. } => matches!(step, Some((Step::Waiting, _))),
@@ -87,6 +98,9 @@ impl Line {
         what: SecondCommand,
         out: &mut Vec<Effect>,
     ) -> Result<bool, Refusal> {
+        if let Some(own) = self.legs.desk(&extension).and_then(|desk| desk.own) {
+            return self.own_done(now, ticket, (extension, own), what, out);
+        }
         let Some(double) = double else {
             return self.settled_late(now, ticket, person, &extension, out);
         };
@@ -118,6 +132,39 @@ impl Line {
             SecondCommand::Done => Event::Settle,
         };
         if self.on_double(now, &extension, event, out) { Ok(true) } else { Err(NOTHING) }
+    }
+
+    /// The phone's own call waiting: the form is ours, the calls are the phone's but for the end of call 2.
+    fn own_done(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        (extension, own): (Extension, Own),
+        what: SecondCommand,
+        out: &mut Vec<Effect>,
+    ) -> Result<bool, Refusal> {
+        let why = match what {
+            SecondCommand::Draft(fields) => {
+                self.draft(own.second, *fields, Some(ticket), out);
+                return Ok(false);
+            }
+            SecondCommand::Save(fields) => {
+                if fields.party.is_none() && !self.nameable(own.second) {
+                    return Err(NO_NUMBER);
+                }
+                self.draft(own.second, *fields, None, out);
+                Some(Why::Promised)
+            }
+            SecondCommand::Resume => Some(Why::Promised),
+            SecondCommand::Done => None,
+            SecondCommand::Take { .. } | SecondCommand::SendAway | SecondCommand::Swap => return Err(NOTHING),
+        };
+        let Some(call) = self.take(own.second) else { return Err(NOTHING) };
+        if let Some(desk) = self.legs.desk_mut(&extension).filter(|_| why.is_some()) {
+            desk.settle = Some((own.second, now.instant + SETTLE));
+        }
+        self.finish(now, call, End::new(Outcome::Answered(why), Refuse::Cancelled), out);
+        Ok(true)
     }
 
     /// What is typed is kept with call 2, on disk at once: a crash leaves it in the callback (RULES 4).

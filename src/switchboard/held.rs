@@ -96,7 +96,10 @@ impl Line {
             }
         };
         if call.connected.is_some() {
-            out.push(Effect::Play(other.leg, Sound::HoldMusic));
+            // one that has just left hears nothing any more
+            if self.legs.get(other.leg).is_some() {
+                out.push(Effect::Play(other.leg, Sound::HoldMusic));
+            }
             self.timers.set(Owner::Hold(id), now.instant + REMINDER);
         }
         self.timers.cancel(Owner::Call(id));

@@ -126,12 +126,17 @@ impl Line {
                 self.ring_for(now, &mut call, extension.clone(), false, out);
             }
         }
-        let rings = call.hunt_mut().is_some_and(|hunt| hunt.is_ringing());
+        let mut rings = call.hunt_mut().is_some_and(|hunt| hunt.is_ringing());
         if call.direction == Direction::Incoming {
             if !rings || now.instant.since(call.arrived.instant) >= self.config.waiting_after {
-                self.offer(now, &mut call, &targets, out);
+                if self.config.second_by_phone {
+                    self.ring_busy(now, &mut call, &targets, out);
+                } else {
+                    self.offer(now, &mut call, &targets, out);
+                }
             }
             self.offer_timer(now, &mut call);
+            rings = call.hunt_mut().is_some_and(|hunt| hunt.is_ringing());
         }
         if rings || !self.offered(call.id, false).is_empty() {
             self.put(call);
@@ -185,7 +190,7 @@ impl Line {
         })
     }
 
-    fn ring_for(&mut self, now: Now, call: &mut Call, extension: Extension, moved: bool, out: &mut Vec<Effect>) {
+    pub(super) fn ring_for(&mut self, now: Now, call: &mut Call, extension: Extension, moved: bool, out: &mut Vec<Effect>) {
         let colleague = call.extension.clone().filter(|_| call.direction == Direction::Internal);
         let leg = self.ring_phone(now, call, colleague.as_ref(), extension.clone(), out);
         if let Some(hunt) = call.hunt_mut() {
@@ -250,6 +255,7 @@ impl Line {
         self.legs.up(talk.callee.leg);
         self.timers.cancel(Owner::Call(call.id));
         self.withdraw(now, call.id, None, out);
+        self.own_answered(call.id, by.as_ref());
         self.record(Record::Answered { call: call.id, at: now.wall, by }, out);
         call.since = now;
         call.connected.get_or_insert(now);
@@ -268,6 +274,9 @@ impl Line {
         let spent = if why == Refusal::Silent { Spent::Absent } else { Spent::Refused };
         if let Some(hunt) = call.hunt_mut() {
             hunt.spend(&attempt.extension, spent);
+        }
+        if let Some(desk) = self.legs.desk_mut(&attempt.extension) {
+            desk.own = desk.own.filter(|own| own.second != call.id);
         }
         if let Refusal::Moved(digits) = &why
             && let Some(extension) = self.followed(&call, &attempt, digits)

@@ -22,6 +22,7 @@ mod legs;
 pub mod line;
 mod offers;
 pub mod outbound;
+mod own_waiting;
 mod phones;
 mod ringing;
 mod second_calls;

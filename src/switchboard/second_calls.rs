@@ -14,6 +14,10 @@ impl Line {
     pub(super) fn second_calls(&self) -> Vec<SecondCall> {
         let mut shown: Vec<SecondCall> = Vec::new();
         for desk in &self.legs.desks {
+            if let Some((own, call)) = desk.own.and_then(|own| Some((own, self.calls.get(&own.second)?))) {
+                let state = self.own_state(desk.extension(), own);
+                shown.push(self.second_call(call, state, desk.extension(), state == "waiting", Some(own.first)));
+            }
             let Some(double) = &desk.double else { continue };
             if let Some(known) = shown.iter_mut().find(|s| s.id == double.second) {
                 known.offered_to.push(desk.extension().clone());

@@ -1,6 +1,6 @@
 //! How the line looks, built when the page asks. Trunks are the exchange's to fill in: their state is not known here.
 
-use crate::domain::call::{Direction, Extension, LegId};
+use crate::domain::call::{CallId, Direction, Extension, LegId};
 use crate::domain::status::{LineStatus, LiveCall, LiveState, PhoneState, PhoneStatus};
 
 use super::call::{Call, Stage, State, Transfer};
@@ -19,6 +19,19 @@ impl Line {
             second_call: second_calls.first().cloned(),
             second_calls,
             alerts: self.alerts.shown(),
+        }
+    }
+
+    /// The call of this leg.
+    pub fn call_of(&self, leg: LegId) -> Option<CallId> {
+        self.legs.get(leg).map(|leg| leg.call)
+    }
+
+    /// This leg is the one who waits in a held call; `None` in any other state.
+    pub fn party_of(&self, leg: LegId) -> Option<bool> {
+        match &self.calls.get(&self.call_of(leg)?)?.state {
+            State::Held(held) => Some(held.party.leg == leg),
+            _ => None,
         }
     }
 

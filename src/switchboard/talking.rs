@@ -57,7 +57,7 @@ impl Line {
                 self.finish(now, call, end, out);
             }
             State::Talking(_) => {
-                let end = talker_gone(&call, why);
+                let end = self.own_end(&call).filter(|_| why == Gone::HungUp).unwrap_or_else(|| talker_gone(&call, why));
                 self.finish(now, call, end, out);
             }
             State::Transferring(_) => {

@@ -348,13 +348,13 @@ fn row_17_caller_1_leaves_while_held_and_call_2_is_an_ordinary_call() {
 #[test]
 fn caller_2_hangs_up_the_callback_is_saved_and_call_1_resumes_at_once() {
     let mut house = taken();
-    house.gone(CALLER_2, Gone::HungUp, &["play in2 HoldMusic", "join in1 1", "show 06 39 98 00 01 on 1", "end 2 answered: promised"]);
+    house.gone(CALLER_2, Gone::HungUp, &["join in1 1", "show 06 39 98 00 01 on 1", "end 2 answered: promised"]);
 }
 
 #[test]
 fn settled_within_10_s_takes_the_callback_back() {
     let mut house = taken();
-    house.gone(CALLER_2, Gone::HungUp, &["play in2 HoldMusic", "join in1 1", "show 06 39 98 00 01 on 1", "end 2 answered: promised"]);
+    house.gone(CALLER_2, Gone::HungUp, &["join in1 1", "show 06 39 98 00 01 on 1", "end 2 answered: promised"]);
     house.wait(10_000, &[]);
     house.page(SecondCommand::Done, &[]);
     assert_eq!(house.page_refusal(SecondCommand::Done), "reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))");
@@ -453,11 +453,7 @@ fn in_swapped_key_1_ends_call_1_and_goes_back_to_call_2() {
 #[test]
 fn in_swapped_caller_1_hangs_up_low_tone_then_talking_with_2() {
     let mut house = swapped();
-    house.gone(
-        CALLER,
-        Gone::HungUp,
-        &["play in1 HoldMusic", "join in2 1", "show 06 39 98 00 02 on 1", "end 1 answered", "overlay 1 Some(LowTone)"],
-    );
+    house.gone(CALLER, Gone::HungUp, &["join in2 1", "show 06 39 98 00 02 on 1", "end 1 answered", "overlay 1 Some(LowTone)"]);
 }
 
 #[test]
@@ -620,6 +616,45 @@ fn typing_61_in_any_state_never_ends_a_call() {
         }
         assert_eq!(house.line.counts().0, calls);
     }
+}
+
+#[test]
+fn second_call_phone_leaves_call_2_to_the_phones_own_call_waiting_and_the_page_follows() {
+    let mut house = Plans { phones: &["11"], second_by_phone: true, ..Plans::default() }.house();
+    house.tell(known(CALLER, 1), &["open 1 incoming", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "ring 11 on 2"]);
+    assert_eq!(house.shown(), Some("waiting"));
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in1 Music"]);
+    house.answered(SECOND, &["answer in2", "join in2 2", "write 2 answered by 11"]);
+    assert_eq!(house.shown(), Some("second"));
+    house.tell(known(CALLER_3, 3), &["open 3 incoming", "refuse in3 Busy", "end 3 missed: busy during 1"]);
+    house.tell(Input::Held { leg: SECOND, on: true }, &["play in2 Music"]);
+    house.tell(Input::Held { leg: FIRST, on: false }, &["join in1 1"]);
+    assert_eq!(house.shown(), Some("swapped"));
+    house.gone(SECOND, Gone::HungUp, &["hang up in2", "end 2 answered: promised"]);
+    assert_eq!(house.shown(), None);
+    house.gone(CALLER, Gone::HungUp, &["hang up 1", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn second_call_phone_refused_by_the_phone_is_busy_and_the_page_saves_like_ours() {
+    let mut house = Plans { phones: &["11"], second_by_phone: true, ..Plans::default() }.house();
+    house.tell(known(CALLER, 1), &["open 1 incoming", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "ring 11 on 2"]);
+    house.refused(SECOND, Refusal::Busy, &["refuse in2 Busy", "end 2 missed: busy during 1"]);
+    house.tell(known(CALLER_3, 3), &["open 3 incoming", "ring 11 on 3"]);
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in1 Music"]);
+    house.answered(THIRD, &["answer in3", "join in3 3", "write 3 answered by 11"]);
+    house.page(
+        SecondCommand::Save(Box::default()),
+        &["draft of 3", "hang up 3", "hang up in3", "end 3 answered: promised", "reply 7 Ok(())"],
+    );
+    house.tell(Input::Held { leg: FIRST, on: false }, &["join in1 1"]);
+    house.gone(CALLER, Gone::HungUp, &["hang up 1", "end 1 answered"]);
+    house.at_rest();
 }
 
 #[test]

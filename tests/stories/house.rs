@@ -79,11 +79,23 @@ pub struct Plans {
     pub calls: usize,
     /// `None`: all phones.
     pub ring: Option<&'static [&'static str]>,
+    /// `line.second_call = "phone"`.
+    pub second_by_phone: bool,
 }
 
 impl Default for Plans {
     fn default() -> Plans {
-        Plans { phones: &["11", "12"], registered: true, ring_seconds: 18, channels: 4, trunks: 1, per_hour: 60, calls: 1, ring: None }
+        Plans {
+            phones: &["11", "12"],
+            registered: true,
+            ring_seconds: 18,
+            channels: 4,
+            trunks: 1,
+            per_hour: 60,
+            calls: 1,
+            ring: None,
+            second_by_phone: false,
+        }
     }
 }
 
@@ -97,6 +109,7 @@ impl Plans {
             waiting_after: Duration::from_secs(8),
             offer_time: Duration::from_secs(15),
             keypad: KeypadRules { code: "61".into(), required: true, idle: Duration::from_secs(60) },
+            second_by_phone: self.second_by_phone,
             silence: Duration::from_secs(20),
             trunks: (0..self.trunks)
                 .map(|n| TrunkConfig { name: format!("t{n}"), channels: self.channels, shared: false, keypad_code: String::new() })
