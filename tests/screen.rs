@@ -354,7 +354,7 @@ fn every_answer_carries_the_protecting_headers_and_no_product_name() {
             assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));
             assert_eq!(
                 (&headers["x-content-type-options"], &headers["referrer-policy"]),
-                (&"nosniff".parse().unwrap(), &"no-referrer".parse().unwrap())
+                (&"nosniff".parse().unwrap(), &"same-origin".parse().unwrap())
             );
             assert_eq!(headers["cache-control"], "no-store");
             assert!(!headers.contains_key("server") && !headers.contains_key("access-control-allow-origin"));
