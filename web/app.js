@@ -102,18 +102,19 @@
     if (row && target.matches('form')) mine.set(row.id, Date.now());
   });
   addEventListener('htmx:before:swap', ({ detail: { ctx, tasks } }) => {
+    // of two answers that cross the first still knows where the focus was
     const row = document.activeElement.closest('.rappel');
-    left = row && { row: row.id, next: (row.nextElementSibling || row.previousElementSibling)?.id, edit: ctx.sourceElement?.closest('.modifier') };
+    if (document.activeElement !== document.body) left = row && { at: Date.now(), row: row.id, next: (row.nextElementSibling || row.previousElementSibling)?.id, edit: ctx.sourceElement?.closest('.modifier') };
     // a row that is being edited stays, even if it left the view
     const list = tasks.find(({ target }) => target?.id === 'file')?.fragment.querySelector('.rappels');
     if (list) all(EDITED).forEach((edited) => one('#' + edited.id, list) || list.append(edited.cloneNode(true)));
   });
   addEventListener('htmx:after:swap', () => {
-    if (left && document.activeElement === document.body) {
+    if (left && Date.now() - left.at < 1000 && document.activeElement === document.body) {
       const row = one('#' + left.row) || (left.next && one('#' + left.next)) || one('#titre-file');
       ((left.edit && one('.modifier > summary', row)) || row)?.focus();
+      left = null;
     }
-    left = null;
     settle();
   });
   addEventListener('toggle', ({ target }) => {
