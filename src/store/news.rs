@@ -59,11 +59,14 @@ impl News {
 }
 
 impl Changed {
-    pub(super) fn of(record: &Record) -> Changed {
-        match record {
+    /// Nothing, of what no screen shows yet.
+    pub(super) fn of(record: &Record) -> Option<Changed> {
+        Some(match record {
             Record::Opened { call, .. } | Record::Answered { call, .. } | Record::Ended { call, .. } => Changed::Call(*call),
             Record::Callback(callback) => Changed::Callback(Arc::new(callback.as_ref().clone())),
             Record::Outage { .. } => Changed::Much,
-        }
+            // the form that is typed is told with the line
+            Record::Draft { .. } => return None,
+        })
     }
 }

@@ -10,6 +10,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 
 use super::super::assets;
+use super::super::calls::name_the_answerer;
 use super::super::guard::{Person, SCRIPT};
 use super::super::refusal::Problem;
 use super::super::state::ScreenState;
@@ -252,7 +253,9 @@ async fn card(state: &ScreenState, person: &str, asked: &Asked, all: &[Callback]
     let history = match first.party.number() {
         Some(number) => {
             let filter = Filter { number: Some(number.as_str().to_owned()), limit: HISTORY, ..Filter::default() };
-            state.read(move |conn| calls::calls(conn, &filter)).await?.calls
+            let mut rows = state.read(move |conn| calls::calls(conn, &filter)).await?.calls;
+            rows.iter_mut().for_each(|row| name_the_answerer(row, &state.line()));
+            rows
         }
         None => Vec::new(),
     };
