@@ -123,16 +123,29 @@
   }, true);
 
   // ---- the draft of the double call goes to the service each second while it is typed
+  // what the service does not have yet stays with the tab: a reload loses no key
+  const unsent = window.sessionStorage;
+  const typed = (form) => new URLSearchParams(new FormData(form)).toString();
   let draft;
+  const send = async (form) => {
+    draft = 0;
+    const body = new URLSearchParams(typed(form));
+    try {
+      const { status } = await fetch('/second-call/draft', { method: 'POST', body, redirect: 'manual', headers: { 'HX-Request': 'true' } });
+      if (status < 500 && unsent[form.id] === body.toString()) unsent.removeItem(form.id);
+    } catch { /* it is sent with the next key, or after a reload */ }
+  };
   addEventListener('input', ({ target }) => {
     const form = target.closest?.('form.brouillon');
-    if (!form || draft) return;
-    draft = setTimeout(() => {
-      draft = 0;
-      const body = new URLSearchParams(new FormData(form));
-      fetch('/second-call/draft', { method: 'POST', body, redirect: 'manual', headers: { 'HX-Request': 'true' } }).catch(() => {});
-    }, 1000);
+    if (!form) return;
+    unsent[form.id] = typed(form);
+    draft ||= setTimeout(() => send(form), 1000);
   });
+  addEventListener('DOMContentLoaded', () => all('form.brouillon').forEach((form) => {
+    if (!unsent[form.id]) return;
+    for (const [name, value] of new URLSearchParams(unsent[form.id])) form.elements[name].value = value;
+    send(form);
+  }));
 
   // ---- keys
   const here = () => document.activeElement.closest('.rappel') || one('.carte');
