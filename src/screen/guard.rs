@@ -19,7 +19,7 @@ use crate::store::{people, secret};
 /// A request, body included, is answered in this time.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
 /// Paths that need no session, beside [`assets::FOLDER`].
-const OPEN: [&str; 4] = ["/login", "/healthz", "/readyz", "/metrics"];
+const OPEN: [&str; 5] = ["/login", "/healthz", "/readyz", "/metrics", "/api/openapi.json"];
 /// First words of the paths of pages and of their forms: without a session they lead to the sign-in.
 const PAGES: [&str; 8] = ["", "appels", "callbacks", "calls", "demarchage", "fragments", "numero", "second-call"];
 /// `'self'` alone: no inline script or style, no frame, no foreign form.

@@ -14,6 +14,7 @@ use crate::dialplan::rules::Rules;
 use crate::domain::call::Record;
 use crate::domain::callback::{Callback, CallbackId, Retry};
 use crate::domain::hours::Hours;
+use crate::domain::names::Names;
 use crate::domain::now::Now;
 use crate::domain::status::LineStatus;
 use crate::exchange::lines::{LineSettings, Lines};
@@ -116,17 +117,19 @@ struct Kept {
     callbacks: Vec<Callback>,
     next_callback: CallbackId,
     stranded: Vec<Stranded>,
+    names: Names,
 }
 
 /// Runs until SIGTERM or SIGINT and the end of the drain.
 pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let now = clock::now();
-    let opened = store::open(&service.state, now.wall)?;
+    let mut opened = store::open(&service.state, now.wall)?;
     let kept = Kept {
         first_call: opened.greatest.0 + 1,
         callbacks: opened.callbacks.clone(),
         next_callback: opened.next_callback,
         stranded: opened.stranded.clone(),
+        names: std::mem::take(&mut opened.names),
     };
     let readers = opened.readers();
     if opened.torn > 0 {
@@ -291,6 +294,7 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
         1,
     );
     line.load(kept.callbacks, kept.next_callback);
+    line.know(kept.names);
     let unwritten = stranded(now, &mut line, kept.stranded);
     let mut lines = Lines::default();
     for (settings, _) in service.trunks {

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::domain::call::{CallId, Extension, LegId};
+use crate::domain::call::{CallId, Direction, Extension, LegId};
 use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Why};
 
@@ -69,7 +69,8 @@ impl Held {
 /// How a call ends whose party leaves while held, or is given up (row 17); one that was never answered was only dialled.
 pub(super) fn left(call: &Call) -> End {
     match call.connected {
-        Some(_) => End::new(Outcome::Answered(Some(Why::LeftOnHold)), Refuse::Cancelled),
+        // a colleague needs no callback
+        Some(_) => End::new(Outcome::Answered((call.direction != Direction::Internal).then_some(Why::LeftOnHold)), Refuse::Cancelled),
         None => End::out(Out::Cancelled, Refuse::Cancelled),
     }
 }
@@ -275,7 +276,7 @@ impl Line {
             State::Held(held) => held.party.leg,
             _ => leg,
         };
-        if call.direction != crate::domain::call::Direction::Outgoing {
+        if call.direction != Direction::Outgoing {
             call.extension = Some(extension.clone());
         }
         self.unpark(now, call, Party::new(leg, Some(extension)), out);

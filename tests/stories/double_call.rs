@@ -658,6 +658,30 @@ fn second_call_phone_refused_by_the_phone_is_busy_and_the_page_saves_like_ours()
 }
 
 #[test]
+fn a_colleague_who_was_held_and_leaves_needs_no_callback() {
+    let mut house = House::new();
+    house.dials(CALLER, "12", "11", &["open 1 internal", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay 1 Some(Waiting)", "overlay in1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.key(
+        FIRST,
+        '2',
+        &[
+            "overlay 1 None",
+            "play in1 HoldMusic",
+            "overlay in1 None",
+            "answer in2",
+            "join in2 1",
+            "write 2 answered by 11",
+            "show 06 39 98 00 02 on 1",
+        ],
+    );
+    house.gone(CALLER, Gone::HungUp, &["end 1 answered"]);
+    assert_eq!(house.shown(), None);
+}
+
+#[test]
 fn a_stop_ends_the_held_one_left_on_hold_and_the_other_with_its_callback() {
     let mut house = taken();
     house.tell(
