@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use rappel::demo::ua::Call;
 use rappel::demo::ua::sound::CALLER;
+use rappel::demo::ua::{Call, eventually};
 use serde_json::{Value, json};
 
 use crate::agency::{Agency, CLERK, agency};
@@ -47,7 +47,11 @@ impl Double {
 
     /// The promise that was made to the second client.
     fn promise(&self) -> Value {
-        let mut promises = self.agency.callbacks_of("+33639980002");
+        let mut promises = Vec::new();
+        eventually(SOON, || {
+            promises = self.agency.callbacks_of("+33639980002");
+            !promises.is_empty()
+        });
         assert_eq!(promises.len(), 1, "{promises:?}");
         promises.remove(0)
     }
@@ -208,7 +212,7 @@ fn a_crash_in_the_middle_leaves_what_was_typed_as_a_callback() {
     screen.fill(&field("note"), "bris de glace");
     let kept = |told: &Value| told["name"] == "Mme Exemple" && told["draft"]["note"] == "bris de glace";
     let mut told = Value::Null;
-    let arrived = rappel::demo::ua::eventually(SOON, || {
+    let arrived = eventually(SOON, || {
         told = double.told();
         kept(&told)
     });
