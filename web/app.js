@@ -50,6 +50,7 @@
       toastEnd = setTimeout(() => toast.replaceChildren(), 10000);
     }
     announce();
+    offer();
     tick();
   };
 
@@ -62,6 +63,21 @@
     one('#annonce').textContent = call.dataset.annonce;
     if (document.activeElement === document.body) one('[name=name]', call)?.focus();
   });
+
+  // after a call of this person the late ones are offered, never forced
+  let talked = false;
+  const offer = () => {
+    const { personne, retard = document.body.dataset.retard } = { ...document.body.dataset, ...one('#file')?.dataset };
+    const talks = all('#ligne [data-qui]').some(({ dataset }) => dataset.qui === personne && dataset.etat === 'en appel');
+    if (talked && !talks && retard > 0 && one('#file') && !one('#toast p')) {
+      const said = Object.assign(document.createElement('p'), { textContent: `Appel terminé. ${retard} en retard.` });
+      const go = Object.assign(document.createElement('a'), { href: '/?vue=entre', className: 'bouton', textContent: 'Entre deux clients' });
+      one('#toast').replaceChildren(said, go);
+      clearTimeout(toastEnd);
+      toastEnd = setTimeout(() => one('#toast').replaceChildren(), 10000);
+    }
+    talked = talks;
+  };
 
   const tick = () => all('[data-since]').forEach((timer) => {
     const seconds = Math.max(0, Math.round((Date.now() + skew - Date.parse(timer.dataset.since)) / 1000));
@@ -102,18 +118,19 @@
     if (row && target.matches('form')) mine.set(row.id, Date.now());
   });
   addEventListener('htmx:before:swap', ({ detail: { ctx, tasks } }) => {
+    // of two answers that cross the first still knows where the focus was
     const row = document.activeElement.closest('.rappel');
-    left = row && { row: row.id, next: (row.nextElementSibling || row.previousElementSibling)?.id, edit: ctx.sourceElement?.closest('.modifier') };
+    if (document.activeElement !== document.body) left = row && { at: Date.now(), row: row.id, next: (row.nextElementSibling || row.previousElementSibling)?.id, edit: ctx.sourceElement?.closest('.modifier') };
     // a row that is being edited stays, even if it left the view
     const list = tasks.find(({ target }) => target?.id === 'file')?.fragment.querySelector('.rappels');
     if (list) all(EDITED).forEach((edited) => one('#' + edited.id, list) || list.append(edited.cloneNode(true)));
   });
   addEventListener('htmx:after:swap', () => {
-    if (left && document.activeElement === document.body) {
+    if (left && Date.now() - left.at < 1000 && document.activeElement === document.body) {
       const row = one('#' + left.row) || (left.next && one('#' + left.next)) || one('#titre-file');
       ((left.edit && one('.modifier > summary', row)) || row)?.focus();
+      left = null;
     }
-    left = null;
     settle();
   });
   addEventListener('toggle', ({ target }) => {
@@ -122,21 +139,34 @@
   }, true);
 
   // ---- the draft of the double call goes to the service each second while it is typed
+  // what the service does not have yet stays with the tab: a reload loses no key
+  const unsent = window.sessionStorage;
+  const typed = (form) => new URLSearchParams(new FormData(form)).toString();
   let draft;
+  const send = async (form) => {
+    draft = 0;
+    const body = new URLSearchParams(typed(form));
+    try {
+      const { status } = await fetch('/second-call/draft', { method: 'POST', body, redirect: 'manual', headers: { 'HX-Request': 'true' } });
+      if (status < 500 && unsent[form.id] === body.toString()) unsent.removeItem(form.id);
+    } catch { /* it is sent with the next key, or after a reload */ }
+  };
   addEventListener('input', ({ target }) => {
     const form = target.closest?.('form.brouillon');
-    if (!form || draft) return;
-    draft = setTimeout(() => {
-      draft = 0;
-      const body = new URLSearchParams(new FormData(form));
-      fetch('/second-call/draft', { method: 'POST', body, redirect: 'manual', headers: { 'HX-Request': 'true' } }).catch(() => {});
-    }, 1000);
+    if (!form) return;
+    unsent[form.id] = typed(form);
+    draft ||= setTimeout(() => send(form), 1000);
   });
+  addEventListener('DOMContentLoaded', () => all('form.brouillon').forEach((form) => {
+    if (!unsent[form.id]) return;
+    for (const [name, value] of new URLSearchParams(unsent[form.id])) form.elements[name].value = value;
+    send(form);
+  }));
 
   // ---- keys
   const here = () => document.activeElement.closest('.rappel') || one('.carte');
   const step = (by) => {
-    const list = all('.rappel'), at = list.indexOf(document.activeElement.closest('.rappel'));
+    const list = all('.rappel').filter((row) => row.checkVisibility()), at = list.indexOf(document.activeElement.closest('.rappel'));
     list[at < 0 ? 0 : Math.min(Math.max(at + by, 0), list.length - 1)]?.focus();
   };
   const press = (what) => () => {

@@ -160,6 +160,7 @@ mod tests {
         for line in [
             "rappel serve --config a.toml",
             "rappel --config a.toml serve",
+            "rappel serve --open-as MEL --config a.toml",
             "rappel explain 015 --config a.toml",
             "rappel person add MEL --config a.toml",
             "rappel demo --once --json --config a.toml",

@@ -13,6 +13,7 @@ use crate::exchange::lines::{LineSettings, Present};
 use crate::screen::{Plan, SignIn};
 use crate::shell::rtp_io::PortRange;
 use crate::shell::run::{self, Limits, Phone, Service};
+use crate::shell::web::Agency;
 use crate::sip::api::{Credentials, Transport};
 use crate::sip::guard::PeerAddress;
 use crate::sip::identity::{CallerIdHeader, IdentitySettings};
@@ -94,13 +95,12 @@ fn start_log(config: &Config) {
 }
 
 fn service(config: &Config, sign_in: SignIn) -> Service {
+    let agency = &config.agency;
     let folder = config.beside(Path::new("prompts"));
     let music = config.beside(&config.media.hold_music);
     Service {
         plan: plan(config),
-        agency: config.agency.name.clone(),
-        staff: config.agency.staff.clone(),
-        places: config.agency.places.clone(),
+        agency: Agency { name: agency.name.clone(), staff: agency.staff.clone(), places: agency.places.clone() },
         sign_in,
         listen: config.sip.listen.iter().map(|l| (transport(l.transport), l.address)).collect(),
         advertise: config.sip.advertise,

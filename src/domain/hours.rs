@@ -182,6 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn the_open_time_between_two_moments_counts_no_night_and_no_lunch() {
+        let hours = agency(Holidays::France);
+        for (from, to, minutes) in [
+            ("2026-11-24 09:10", "2026-11-24 09:45", 35),
+            ("2026-11-24 12:20", "2026-11-24 14:05", 15),
+            ("2026-11-24 17:50", "2026-11-25 09:10", 20),
+            ("2026-11-28 11:00", "2026-11-30 09:00", 60),
+            ("2026-11-24 18:30", "2026-11-25 08:00", 0),
+            ("2026-11-24 10:00", "2026-11-24 09:00", 0),
+        ] {
+            assert_eq!(hours.open_time(paris(from), paris(to)).num_minutes(), minutes, "{from} {to}");
+        }
+    }
+
+    #[test]
     fn open_and_closed_and_the_next_change() {
         let hours = agency(Holidays::France);
         for (at, open, next) in [

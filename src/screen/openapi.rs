@@ -45,7 +45,7 @@ const STARTED: (u16, Answer) = (202, Answer::Shape("Started"));
 const NOTHING: (u16, Answer) = (204, Answer::Nothing);
 const HTML: Answer = Answer::Media("text/html");
 
-/// Every route of [`super::router`].
+/// Every route of [`super::router`]; of the pages, which are for people, the first one.
 pub const OPERATIONS: &[Operation] = &[
     get("/", "The page", &[], HTML),
     get("/login", "The form to sign in", &[], HTML),
@@ -55,6 +55,7 @@ pub const OPERATIONS: &[Operation] = &[
     get("/readyz", "Calls can arrive, ring somewhere and be recorded", &[], Answer::Shape("Any")),
     get("/metrics", "OpenMetrics, to this machine only", &[], Answer::Media("application/openmetrics-text")),
     get("/api/openapi.json", "This description", &[], Answer::Shape("Any")),
+    get("/api/events", "Server-sent events line, call and callback; Last-Event-ID goes on", &[], Answer::Media("text/event-stream")),
     get("/api/line", "The line at this moment", &[], Answer::Shape("Line")),
     get("/api/calls", "Calls and outages, newest first", &["from", "to", "outcome", "number", "before", "limit"], Answer::Shape("Calls")),
     get("/api/calls/{id}", "One call", &[], Answer::Shape("Call")),

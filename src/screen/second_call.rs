@@ -1,6 +1,7 @@
 //! `/api/second-call…`: what a person does to a double call; and the keypad of a call. Forms are judged here, the switchboard decides.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::PoisonError;
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -18,6 +19,9 @@ use crate::domain::call::{self, CallId};
 use crate::domain::key::Key;
 use crate::switchboard::input::{Command, SecondCommand, SecondTarget};
 use crate::switchboard::keypad::MAX_SENT;
+
+/// Double calls whose last doer is remembered.
+const REMEMBERED: usize = 16;
 
 type Answered = Result<StatusCode, Problem>;
 type Id = Result<Path<i64>, PathRejection>;
@@ -90,8 +94,51 @@ pub async fn send_keys(State(state): State<ScreenState>, id: Id, headers: Header
 
 async fn carry_out(state: &ScreenState, Person(person): Person, form: &Map<String, Value>, what: SecondCommand) -> Answered {
     let target = Box::new(SecondTarget { id: id_of(form)?, extension: extension_of(form)? });
-    ask(state, Command::Second { person, target, what }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let (id, deed) = (target.id, deed(&what));
+    let asked = ask(state, Command::Second { person: person.clone(), target, what }).await;
+    let mut doers = state.doers.lock().unwrap_or_else(PoisonError::into_inner);
+    match asked {
+        Ok(_) => {
+            if let (Some(id), Some(deed)) = (id, deed) {
+                doers.done(id, format!("{person} {deed}."));
+            }
+            Ok(StatusCode::NO_CONTENT)
+        }
+        Err(problem) if problem.status == StatusCode::CONFLICT => Err(match id.and_then(|id| doers.of(id)) {
+            Some(done) => Problem::new(StatusCode::CONFLICT, done.to_owned()),
+            None => problem,
+        }),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// What ends the choice for everybody else, as they are told it.
+fn deed(what: &SecondCommand) -> Option<&'static str> {
+    match what {
+        SecondCommand::Take { .. } => Some("a déjà pris cet appel"),
+        SecondCommand::SendAway => Some("a déjà envoyé cet appel au répondeur"),
+        SecondCommand::Save(_) | SecondCommand::Resume => Some("a déjà enregistré ce rappel et repris le premier appel"),
+        SecondCommand::Done => Some("a déjà réglé cet appel"),
+        SecondCommand::Swap | SecondCommand::Draft(_) => None,
+    }
+}
+
+/// The last thing done to each of the last double calls, and by whom, in French. It knows what went through the pages only.
+#[derive(Debug, Default)]
+pub struct Doers(VecDeque<(CallId, String)>);
+
+impl Doers {
+    fn done(&mut self, id: CallId, words: String) {
+        self.0.retain(|(other, _)| *other != id);
+        self.0.push_back((id, words));
+        if self.0.len() > REMEMBERED {
+            self.0.pop_front();
+        }
+    }
+
+    fn of(&self, id: CallId) -> Option<&str> {
+        self.0.iter().find(|(other, _)| *other == id).map(|(_, words)| words.as_str())
+    }
 }
 
 fn id_of(form: &Map<String, Value>) -> Result<Option<CallId>, Problem> {

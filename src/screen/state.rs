@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::backoff::Backoff;
 use super::refusal::Problem;
+use super::second_call::Doers;
 use crate::dialplan::explain::TrunkWire;
 use crate::dialplan::guides::Guide;
 use crate::dialplan::rules::Rules;
@@ -99,6 +100,8 @@ pub struct Inner {
     pub(super) backoff: Mutex<Backoff>,
     pub(super) hashing: Arc<Semaphore>,
     pub(super) followers: Arc<Semaphore>,
+    /// Who did what to the last double calls: whoever comes second is told.
+    pub(super) doers: Mutex<Doers>,
     /// Names this process in the ids of events: numbers of another one mean nothing here.
     pub(super) epoch: String,
     clock: Box<dyn Fn() -> Now + Send + Sync>,
@@ -126,6 +129,7 @@ impl ScreenState {
             backoff: Mutex::default(),
             hashing: Arc::new(Semaphore::new(HASHES)),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            doers: Mutex::default(),
             epoch,
             clock: parts.clock,
             entropy: Mutex::new(parts.entropy),

@@ -48,10 +48,8 @@ const WEB_THREADS: usize = 2;
 
 /// Everything the service needs, each layer's own plain data; filled from the configuration by the command line.
 pub struct Service {
-    pub agency: String,
+    pub agency: super::web::Agency,
     pub plan: Plan,
-    pub staff: Vec<String>,
-    pub places: Vec<String>,
     pub sign_in: SignIn,
     pub listen: Vec<(Transport, SocketAddr)>,
     pub advertise: Option<IpAddr>,
@@ -160,8 +158,6 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
         inbox: inbox.clone(),
         targets,
         agency: service.agency.clone(),
-        staff: service.staff.clone(),
-        places: service.places.clone(),
         hours: service.hours.clone(),
         sign_in: service.sign_in.clone(),
         clips_days: service.clips_days,

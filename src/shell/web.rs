@@ -26,12 +26,18 @@ const SWEEP: Duration = Duration::from_secs(600);
 /// Commands of the page on their way to the signalling thread.
 const MAX_ASKED: usize = 64;
 
+/// What the pages call the agency, its people and its places.
+#[derive(Clone)]
+pub struct Agency {
+    pub name: String,
+    pub staff: Vec<String>,
+    pub places: Vec<String>,
+}
+
 pub struct Web {
     pub listen: Vec<SocketAddr>,
     pub hosts: Vec<String>,
-    pub agency: String,
-    pub staff: Vec<String>,
-    pub places: Vec<String>,
+    pub agency: Agency,
     pub hours: Hours,
     pub sign_in: SignIn,
     pub state: PathBuf,
@@ -67,10 +73,10 @@ impl Web {
             listen: self.listen.clone(),
             tls: false,
             sign_in: self.sign_in,
-            agency: self.agency,
+            agency: self.agency.name,
+            staff: self.agency.staff,
+            places: self.agency.places,
             plan: self.plan,
-            staff: self.staff,
-            places: self.places,
             hours: self.hours,
             clock: Box::new(clock::now),
             entropy: Box::new(System::default()),

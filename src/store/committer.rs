@@ -123,7 +123,7 @@ impl Thread {
             return;
         }
         let (seqs, records): (Vec<u64>, Vec<Record>) = group.into_iter().unzip();
-        let changes: Vec<Changed> = records.iter().map(Changed::of).collect();
+        let changes: Vec<Changed> = records.iter().filter_map(Changed::of).collect();
         let committed = self.settled() && self.commit_or_warn(&records, PATIENCE);
         if !committed {
             self.keep(records);

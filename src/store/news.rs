@@ -59,15 +59,16 @@ impl News {
 }
 
 impl Changed {
-    pub(super) fn of(record: &Record) -> Changed {
-        match record {
-            Record::Opened { call, .. }
-            | Record::Answered { call, .. }
-            | Record::Ended { call, .. }
-            | Record::Draft { call, .. }
-            | Record::Clip { call, .. } => Changed::Call(*call),
+    /// Nothing, of what no screen shows yet.
+    pub(super) fn of(record: &Record) -> Option<Changed> {
+        Some(match record {
+            Record::Opened { call, .. } | Record::Answered { call, .. } | Record::Ended { call, .. } | Record::Clip { call, .. } => {
+                Changed::Call(*call)
+            }
             Record::Callback(callback) => Changed::Callback(Arc::new(callback.as_ref().clone())),
             Record::Outage { .. } => Changed::Much,
-        }
+            // the form that is typed is told with the line
+            Record::Draft { .. } => return None,
+        })
     }
 }

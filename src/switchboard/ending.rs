@@ -97,7 +97,12 @@ impl Line {
         let last = |call: &Call| match &call.state {
             State::Speaking(_) => true,
             State::Held(held) => held.stage == HeldStage::LastWord,
-            State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) | State::Attendant(_) => false,
+            State::Hunting(_)
+            | State::Fetching(_)
+            | State::Calling(_)
+            | State::Talking(_)
+            | State::Transferring(_)
+            | State::Attendant(_) => false,
         };
         if self.calls.get(&id).is_some_and(last) {
             self.call_time_is_over(now, id, out);

@@ -41,9 +41,7 @@ impl Call {
             | State::Talking(_)
             | State::Transferring(_)
             | State::Held(_)
-            | State::Attendant(_) => {
-                None
-            }
+            | State::Attendant(_) => None,
         }
     }
 }

@@ -162,12 +162,9 @@ impl Line {
         let caller = match &call.state {
             State::Calling(calling) => Some(calling.caller),
             State::Hunting(hunt) => Some(hunt.caller),
-            State::Fetching(_)
-            | State::Speaking(_)
-            | State::Talking(_)
-            | State::Transferring(_)
-            | State::Held(_)
-            | State::Attendant(_) => None,
+            State::Fetching(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) | State::Attendant(_) => {
+                None
+            }
         };
         // one for whom another caller waits is hung up at once: it rings for that one
         let waited_for = self.legs.desks.iter().any(|desk| desk.double.as_ref().is_some_and(|double| double.is_about(call.id)));

@@ -355,9 +355,7 @@ impl Call {
             | State::Talking(_)
             | State::Transferring(_)
             | State::Held(_)
-            | State::Attendant(_) => {
-                End::new(Outcome::Out(Out::Cancelled), Refuse::Cancelled)
-            }
+            | State::Attendant(_) => End::new(Outcome::Out(Out::Cancelled), Refuse::Cancelled),
         }
     }
 }

@@ -100,11 +100,8 @@ fn held_since(call: &Call) -> Option<DateTime<Utc>> {
     match &call.state {
         State::Talking(t) => [&t.caller, &t.callee].into_iter().filter_map(|p| p.away_since).map(|since| since.wall).min(),
         State::Held(_) => Some(call.since.wall),
-        State::Hunting(_)
-        | State::Fetching(_)
-        | State::Calling(_)
-        | State::Speaking(_)
-        | State::Transferring(_)
-        | State::Attendant(_) => None,
+        State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) | State::Transferring(_) | State::Attendant(_) => {
+            None
+        }
     }
 }

@@ -38,6 +38,7 @@ pub fn callback(id: i64) -> Callback {
         to_confirm: false,
         folded: false,
         clips: Vec::new(),
+        named: false,
         marks: Vec::new(),
     }
 }
@@ -181,7 +182,7 @@ fn tabs_search_and_the_fold_show_what_they_say() {
             ("/?vue=faits", vec![3]),
             ("/?vue=tous", vec![1, 2, 3, 4, 5]),
             ("/?vue=tous&q=martin", vec![2]),
-            ("/?vue=tous&q=98%2000%2003", vec![3]),
+            ("/?vue=tous&q=98%2000%2002", vec![2]),
             ("/?vue=nulle-part", vec![1, 4, 5]),
         ] {
             assert_eq!(shows(&site.page(path).await), ids, "{path}");
@@ -230,7 +231,7 @@ fn what_another_person_holds_has_no_buttons() {
         mine.claimed_by = Some("MEL".to_owned());
         keep(&site, [other, mine]).await;
         let page = site.page("/").await;
-        assert!(row(&page, 1).contains("MO l&#39;appelle") && !row(&page, 1).contains("/close"), "{}", row(&page, 1));
+        assert!(row(&page, 1).contains("MO appelle") && !row(&page, 1).contains("/close"), "{}", row(&page, 1));
         assert!(row(&page, 2).contains("vous vous en occupez") && row(&page, 2).contains("/release") && row(&page, 2).contains("/close"));
     });
 }
@@ -397,12 +398,12 @@ fn second(state: &'static str, number: Option<&str>) -> LineStatus {
         extension: Some(Extension("11".to_owned())),
         offered_to: vec![Extension("11".to_owned())],
         number: number.map(str::to_owned),
-        display: String::new(),
-        name: String::new(),
+        name: number.map_or_else(String::new, |_| "Mme Dupont".to_owned()),
+        display: number.map_or_else(|| "numéro masqué".to_owned(), |_| "06 39 98 00 01".to_owned()),
         call_1: None,
         until: None,
         held_since: None,
-        callback: None,
+        callback: number.map(|_| CallbackId(1)),
         draft: Default::default(),
     };
     LineStatus { second_calls: vec![call.clone()], second_call: Some(call), ..line(TrunkState::Static) }
@@ -416,7 +417,11 @@ fn the_double_call_is_a_banner_then_a_form_filled_with_what_is_known() {
         keep(&site, [known]).await;
         assert!(site.page("/").await.contains("data-src=\"/fragments/appel2\" hidden"));
         for (state, there, not) in [
-            ("waiting", vec!["/second-call/take", "/second-call/attendant", "Rappel ouvert : appel manqué"], vec!["brouillon-2"]),
+            (
+                "waiting",
+                vec!["/second-call/take", "/second-call/attendant", "Rappel ouvert : appel manqué, sinistre auto"],
+                vec!["brouillon-2"],
+            ),
             (
                 "second",
                 vec!["id=\"brouillon-2\"", "value=\"06 39 98 00 01\"", "value=\"sinistre auto\"", "/second-call/done"],

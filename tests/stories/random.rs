@@ -22,8 +22,19 @@ use crate::house::*;
 
 const PHONES: &[&str] = &["11", "12", "13"];
 const DIALLED: &[&str] = &["11", "12", "13", "0639980001", "00639980001", "112", "0899000001", "999", "*92", "*91"];
-const STATES: &[&str] =
-    &["hunting", "ringing a colleague", "fetching", "calling", "speaking", "talking", "transferring", "ringing back", "held", "recalled", "attendant"];
+const STATES: &[&str] = &[
+    "hunting",
+    "ringing a colleague",
+    "fetching",
+    "calling",
+    "speaking",
+    "talking",
+    "transferring",
+    "ringing back",
+    "held",
+    "recalled",
+    "attendant",
+];
 const ABOUT_A_LEG: &[&str] = &[
     "progress",
     "answered",

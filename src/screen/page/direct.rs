@@ -1,7 +1,6 @@
 //! What is happening now: the line, the telephones, the banners, the double call. Read from the last status, refreshed by itself.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
@@ -11,12 +10,12 @@ use super::super::line::missing;
 use super::super::refusal::Problem;
 use super::super::state::ScreenState;
 use super::{shown, words};
+use crate::domain::call::{CallId, Extension};
 use crate::domain::callback::Callback;
-use crate::domain::number::E164;
-use crate::domain::status::{LineStatus, LiveCall, LiveState, PhoneState, TrunkState};
+use crate::domain::status::{LineStatus, LiveCall, LiveState, PhoneState, PhoneStatus, SecondCall, TrunkState};
 use crate::store::callbacks;
 
-/// Seconds from which the held caller's timer is amber, and red.
+/// Seconds from which the timer of who hears the music is amber, and red.
 pub const HOLD_AMBER: u32 = 60;
 pub const HOLD_RED: u32 = 120;
 
@@ -57,26 +56,24 @@ pub struct Talk {
 /// A double call on the screen.
 pub struct Second {
     pub id: i64,
-    pub state: String,
+    pub state: &'static str,
     /// What it is in words, said once when it begins.
     pub said: String,
     pub extension: String,
     /// It can be answered or is held at this person's telephone, or this person has none.
     pub mine: bool,
     pub display: String,
+    /// As the form shows it; empty when withheld.
+    pub number: String,
     pub name: String,
-    /// Who waits in call 1, since when.
+    /// Who is in call 1.
+    pub speaks: String,
+    /// Who hears the music, since when.
     pub held: Option<Talk>,
     /// The open callback of that number.
-    pub known: Option<Known>,
-}
-
-#[derive(Clone)]
-pub struct Known {
-    pub why: String,
+    pub known: Option<String>,
     pub subject: String,
     pub note: String,
-    pub owner: String,
 }
 
 impl Second {
@@ -85,13 +82,13 @@ impl Second {
     }
 
     pub fn taken(&self) -> bool {
-        matches!(self.state.as_str(), "second" | "swapped")
+        matches!(self.state, "second" | "swapped")
     }
 
     /// What can be done beside saving: where it is posted, its class, its words.
     pub fn buttons(&self) -> Vec<(String, &'static str, &'static str)> {
         let second = |what: &str| format!("/second-call/{what}");
-        match self.state.as_str() {
+        match self.state {
             "waiting" => vec![(second("take"), "prendre premier", "Prendre"), (second("attendant"), "repondeur", "Répondeur")],
             "attendant" => vec![(second("take"), "prendre premier", "Prendre")],
             "second" | "swapped" => vec![
@@ -103,22 +100,7 @@ impl Second {
             _ => Vec::new(),
         }
     }
-
-    /// The number as the form shows it; empty when withheld.
-    pub fn number(&self) -> &str {
-        if self.display == WITHHELD { "" } else { &self.display }
-    }
-
-    pub fn subject(&self) -> &str {
-        self.known.as_ref().map_or("", |known| known.subject.as_str())
-    }
-
-    pub fn note(&self) -> &str {
-        self.known.as_ref().map_or("", |known| known.note.as_str())
-    }
 }
-
-const WITHHELD: &str = "numéro masqué";
 
 #[derive(Template)]
 #[template(path = "ligne.html")]
@@ -136,7 +118,7 @@ pub async fn line(State(state): State<ScreenState>) -> Response {
     shown(&LinePart { line: view(&state) })
 }
 
-pub async fn second(State(state): State<ScreenState>, Extension(person): Extension<Person>) -> Result<Response, Problem> {
+pub async fn second(State(state): State<ScreenState>, axum::Extension(person): axum::Extension<Person>) -> Result<Response, Problem> {
     Ok(shown(&SecondPart { second: seconds(&state, &person.0).await? }))
 }
 
@@ -161,7 +143,7 @@ pub(super) fn view(state: &ScreenState) -> LineView {
     }
 }
 
-fn phone_view(phone: &crate::domain::status::PhoneStatus, line: &LineStatus, now: DateTime<Utc>) -> PhoneView {
+fn phone_view(phone: &PhoneStatus, line: &LineStatus, now: DateTime<Utc>) -> PhoneView {
     let (words, good) = match phone.state {
         PhoneState::Unregistered => ("absent", false),
         PhoneState::Idle => ("libre", true),
@@ -203,29 +185,37 @@ pub(super) async fn seconds(state: &ScreenState, person: &str) -> Result<Vec<Sec
     Ok(all)
 }
 
-fn one(call: &crate::domain::status::SecondCall, line: &LineStatus, open: &[Callback], phones: &[&str], now: DateTime<Utc>) -> Second {
-    let at = |extension: &crate::domain::call::Extension| phones.contains(&extension.0.as_str());
-    let number = call.number.as_deref().and_then(|text| E164::from_e164(text).ok());
-    let known = open.iter().filter(|c| c.is_open() && c.party.number().is_some() && c.party.number() == number.as_ref()).map(|c| {
-        let name = c.name.as_str().to_owned();
-        (name, Known { why: words::why(c), subject: c.subject.clone(), note: c.note.clone(), owner: c.owner.clone() })
-    });
-    let (known_name, known) = known.last().unzip();
-    let name = Some(call.name.clone()).filter(|name| !name.is_empty()).or(known_name).unwrap_or_default();
-    let display = number.map_or_else(|| WITHHELD.to_owned(), |number| number.display());
-    let held = line.calls.iter().find(|live| call.call_1 == Some(live.id));
-    let who = if name.is_empty() { display.clone() } else { format!("{name}, {display}") };
+fn one(call: &SecondCall, line: &LineStatus, open: &[Callback], phones: &[&str], now: DateTime<Utc>) -> Second {
+    let at = |extension: &Extension| phones.contains(&extension.0.as_str());
+    let known = open.iter().find(|c| Some(c.id) == call.callback);
+    // whoever does not speak hears the music
+    let waits = if call.state == "swapped" { Some(call.id) } else { call.call_1 };
+    let live = |id: Option<CallId>| line.calls.iter().find(|live| Some(live.id) == id);
+    let held = live(waits).map(|live| talk(live, call.held_since.or(live.held_since).unwrap_or(live.since), now));
+    let who = if call.name.is_empty() { call.display.clone() } else { format!("{}, {}", call.name, call.display) };
+    let typed = |typed: &str, known: Option<&str>| if typed.is_empty() { known.unwrap_or_default().to_owned() } else { typed.to_owned() };
     Second {
         id: call.id.0,
-        state: call.state.to_owned(),
+        state: call.state,
         said: said(call.state, &who),
         extension: call.extension.as_ref().map(|e| e.0.clone()).unwrap_or_default(),
         mine: phones.is_empty() || call.extension.iter().chain(&call.offered_to).any(at),
-        display,
-        name,
-        held: held.map(|live| talk(live, live.held_since.unwrap_or(live.since), now)),
-        known,
+        display: call.display.clone(),
+        number: call.number.as_ref().map(|_| call.display.clone()).unwrap_or_default(),
+        name: call.name.clone(),
+        speaks: live(call.call_1).map(|live| format!("{} {}", live.display, live.name).trim().to_owned()).unwrap_or_default(),
+        held,
+        known: known.map(open_words),
+        subject: typed(&call.draft.subject, known.map(|c| c.subject.as_str())),
+        note: typed(&call.draft.note, known.map(|c| c.note.as_str())),
     }
+}
+
+/// "appel manqué ×2, sinistre auto, pour MEL".
+fn open_words(callback: &Callback) -> String {
+    let owner = if callback.owner.is_empty() { String::new() } else { format!("pour {}", callback.owner) };
+    let words = [words::why(callback), callback.subject.clone(), owner];
+    words.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn said(state: &str, who: &str) -> String {

@@ -10,9 +10,11 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 
 use super::super::assets;
+use super::super::calls::name_the_answerer;
 use super::super::guard::{Person, SCRIPT};
 use super::super::refusal::Problem;
 use super::super::state::ScreenState;
+use super::asked::{Asked, Tab, TabView, belongs, tabs};
 use super::forms::{self, Failed};
 use super::row::Row;
 use super::{Frame, Part, direct, shown, words};
@@ -22,10 +24,6 @@ use crate::store::calls::{self, Filter};
 
 /// Closed callbacks of a tab at most; older ones stand among the calls.
 const CLOSED_SHOWN: usize = 200;
-/// The longest search.
-const SEARCH_MAX: usize = 100;
-/// Cards that may be passed before the first one comes again.
-const PASSED_MAX: usize = 50;
 /// Calls of a card's history.
 const HISTORY: usize = 5;
 /// What is proposed as a subject.
@@ -43,33 +41,6 @@ pub const SUBJECTS: [&str; 12] = [
     "rendez-vous",
     "rappel demandé",
 ];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tab {
-    Due,
-    Planned,
-    Done,
-    All,
-    /// One card at a time.
-    Between,
-}
-
-/// Of every tab: the word of the address, the one on the screen, how many stand there.
-pub struct TabView {
-    pub word: &'static str,
-    pub label: &'static str,
-    pub count: Option<usize>,
-    pub here: bool,
-}
-
-/// What the address asks for.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    pub tab: Tab,
-    pub search: String,
-    passed: Vec<i64>,
-    notice: Option<(String, i64)>,
-}
 
 pub struct Toast {
     pub text: String,
@@ -107,6 +78,8 @@ pub struct File {
     pub here: String,
     pub tomorrow: String,
     pub today: String,
+    /// The day in words, for the list on paper.
+    pub day: String,
     pub failed: Option<Failed>,
 }
 
@@ -192,6 +165,7 @@ async fn file(
         empty: all.is_empty(),
         here: asked.address(),
         tomorrow: tomorrow(state, now),
+        day: words::day(now, state.hours.timezone),
         today: now.with_timezone(&state.hours.timezone).format("%Y-%m-%d").to_string(),
         asked,
         failed: failed.filter(|failed| failed.id.is_none_or(|id| all.iter().all(|c| c.id.0 != id)) || failed.what != "edit"),
@@ -227,22 +201,6 @@ fn toast(state: &ScreenState, asked: &Asked, all: &[Callback], now: DateTime<Utc
     Some(Toast { text, undo })
 }
 
-fn belongs(callback: &Callback, tab: Tab, now: DateTime<Utc>) -> bool {
-    match tab {
-        Tab::Due => callback.to_confirm || (callback.is_open() && !callback.is_planned(now)),
-        Tab::Planned => callback.is_planned(now),
-        Tab::Done => !callback.is_open() && !callback.to_confirm,
-        Tab::All => true,
-        Tab::Between => false,
-    }
-}
-
-fn tabs(asked: &Asked, due: usize, [planned, done]: [usize; 2]) -> Vec<TabView> {
-    let tabs = [(Tab::Due, Some(due)), (Tab::Planned, Some(planned)), (Tab::Done, Some(done)), (Tab::All, None)];
-    let view = |(tab, count): (Tab, Option<usize>)| TabView { word: tab.word(), label: tab.label(), count, here: tab == asked.tab };
-    tabs.into_iter().map(view).collect()
-}
-
 /// The next one that is late and that nobody else holds.
 async fn card(state: &ScreenState, person: &str, asked: &Asked, all: &[Callback], now: DateTime<Utc>) -> Result<Option<Card>, Problem> {
     let free = |c: &&Callback| c.claimed_by.as_deref().is_none_or(|by| by == person) && !asked.passed.contains(&c.id.0);
@@ -252,7 +210,9 @@ async fn card(state: &ScreenState, person: &str, asked: &Asked, all: &[Callback]
     let history = match first.party.number() {
         Some(number) => {
             let filter = Filter { number: Some(number.as_str().to_owned()), limit: HISTORY, ..Filter::default() };
-            state.read(move |conn| calls::calls(conn, &filter)).await?.calls
+            let mut rows = state.read(move |conn| calls::calls(conn, &filter)).await?.calls;
+            rows.iter_mut().for_each(|row| name_the_answerer(row, &state.line()));
+            rows
         }
         None => Vec::new(),
     };
@@ -267,94 +227,4 @@ async fn card(state: &ScreenState, person: &str, asked: &Asked, all: &[Callback]
         pass: asked.passing(first.id.0),
         left: late.len() - 1,
     }))
-}
-
-impl Tab {
-    fn word(self) -> &'static str {
-        match self {
-            Tab::Due => "a-faire",
-            Tab::Planned => "planifies",
-            Tab::Done => "faits",
-            Tab::All => "tous",
-            Tab::Between => "entre",
-        }
-    }
-
-    /// Where a search from this tab looks.
-    pub fn search_in(&self) -> &'static str {
-        if self.is_between() { Tab::Due.word() } else { self.word() }
-    }
-
-    pub fn is_between(&self) -> bool {
-        *self == Tab::Between
-    }
-
-    pub fn is_due(&self) -> bool {
-        *self == Tab::Due
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            Tab::Due => "À faire",
-            Tab::Planned => "Planifiés",
-            Tab::Done => "Faits",
-            Tab::All => "Tous",
-            Tab::Between => "Entre deux clients",
-        }
-    }
-}
-
-impl Asked {
-    fn read(query: &HashMap<String, String>) -> Asked {
-        let word = query.get("vue").map_or("", String::as_str);
-        let tabs = [Tab::Due, Tab::Planned, Tab::Done, Tab::All, Tab::Between];
-        let notice = query.get("avis").map(|avis| match avis.split_once('.') {
-            Some((what, id)) => (what.to_owned(), id.parse().unwrap_or_default()),
-            None => (avis.clone(), 0),
-        });
-        Asked {
-            tab: tabs.into_iter().find(|tab| tab.word() == word).unwrap_or(Tab::Due),
-            search: query.get("q").map(|q| q.trim().chars().take(SEARCH_MAX).collect()).unwrap_or_default(),
-            passed: query
-                .get("passe")
-                .map(|ids| ids.split('.').filter_map(|id| id.parse().ok()).take(PASSED_MAX).collect())
-                .unwrap_or_default(),
-            notice,
-        }
-    }
-
-    /// This view again, without what was just said.
-    fn address(&self) -> String {
-        let mut pairs = vec![("vue", self.tab.word().to_owned())];
-        if !self.search.is_empty() {
-            pairs.push(("q", self.search.clone()));
-        }
-        if !self.passed.is_empty() {
-            pairs.push(("passe", self.passed.iter().map(ToString::to_string).collect::<Vec<_>>().join(".")));
-        }
-        format!("/?{}", serde_urlencoded::to_string(pairs).unwrap_or_default())
-    }
-
-    fn passing(&self, id: i64) -> String {
-        let mut passed = self.passed.clone();
-        passed.push(id);
-        Asked { passed, ..self.clone() }.address()
-    }
-
-    /// Digits are looked for in the number however they are spaced, words in what was written.
-    fn finds(&self, callback: &Callback) -> bool {
-        if self.search.is_empty() {
-            return true;
-        }
-        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-        let wanted = digits(&self.search);
-        let numeric = !wanted.is_empty() && self.search.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '.' | '+' | '-'));
-        if numeric {
-            let e164 = callback.party.number().map(|n| digits(n.as_str())).unwrap_or_default();
-            return digits(&callback.party.display()).contains(&wanted) || e164.contains(&wanted);
-        }
-        let low = self.search.to_lowercase();
-        let texts = [callback.name.as_str(), &callback.subject, &callback.note, &callback.owner];
-        texts.iter().any(|text| text.to_lowercase().contains(&low))
-    }
 }

@@ -113,6 +113,8 @@ pub async fn change(
         };
     }
     match forms.ask(&person, method, &path, &body).await {
+        // a call that was made answers with its own id
+        Ok(_) if what == "call" => back(&fields, &notice(&what, &json!({ "id": id }))),
         Ok(callback) => back(&fields, &notice(&what, &callback)),
         Err(refused) => refuse(&state, &person, &headers, failed(refused, Some(id), &what, fields)).await,
     }

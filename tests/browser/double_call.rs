@@ -1,0 +1,254 @@
+//! The double call on one page: taken, typed, saved and back to the first caller, by keys or by clicks, narrow or wide, through a reload,
+//! a crash and a second screen. No key that was typed is lost, and axe finds nothing on the way.
+
+use std::time::Duration;
+
+use rappel::demo::ua::sound::CALLER;
+use rappel::demo::ua::{Call, eventually};
+use serde_json::{Value, json};
+
+use crate::agency::{Agency, CLERK, agency};
+use crate::look::NARROW;
+use crate::screen::Screen;
+use crate::stage::{ONE, SOON, TWO};
+
+const ENTER: &str = "\u{e007}";
+/// One telephone, and time to look at each state.
+const ONE_PHONE: &str = "[line]\nring = [\"11\"]\nring_seconds = 60\noffer_seconds = 60";
+/// Tabs from the top of the page to the banner.
+const TABS: usize = 12;
+/// A service that starts again, and a browser that notices.
+const AGAIN: Duration = Duration::from_secs(15);
+
+/// Phone 11 talks with the first client, the second one waits.
+pub struct Double {
+    pub agency: Agency,
+    first: Call,
+    leg: Call,
+    second: Call,
+}
+
+pub fn double() -> Option<Double> {
+    let agency = agency(ONE_PHONE)?;
+    let first = agency.calls(ONE);
+    let leg = agency.scene.phone_11.expect_call(SOON).expect("phone 11 does not ring");
+    leg.ring();
+    leg.answer();
+    assert!(first.wait_up(SOON), "not connected: {:?}", first.statuses());
+    let second = agency.calls(TWO);
+    Some(Double { agency, first, leg, second })
+}
+
+impl Double {
+    /// What the service says of the double call, null without one.
+    fn told(&self) -> Value {
+        self.agency.api.get("/api/line").unwrap().json()["second_call"].clone()
+    }
+
+    /// The promise that was made to the second client.
+    fn promise(&self) -> Value {
+        let mut promises = Vec::new();
+        eventually(SOON, || {
+            promises = self.agency.callbacks_of("+33639980002");
+            !promises.is_empty()
+        });
+        assert_eq!(promises.len(), 1, "{promises:?}");
+        promises.remove(0)
+    }
+
+    /// The first client has nothing more to say.
+    pub fn hang_up(&self) {
+        self.first.hang_up();
+        assert!(self.leg.wait_ended(SOON));
+    }
+
+    /// Back with the first client: the second call is over, and nothing of it is on the screen.
+    fn back_to_the_first(&self, screen: &Screen) {
+        assert!(self.second.wait_ended(SOON), "the second call goes on");
+        screen.until("the banner is gone", "!document.querySelector('.appel2')?.checkVisibility()");
+        assert!(self.leg.hears(CALLER, SOON), "phone 11 does not hear the first client");
+        assert!(self.first.phase() == self.leg.phase(), "{:?} {:?}", self.first.phase(), self.leg.phase());
+    }
+}
+
+pub fn in_state(screen: &Screen, state: &str) {
+    screen
+        .until(&format!("the double call is {state}"), &format!("document.querySelector('.appel2[data-etat={state}]')?.checkVisibility()"));
+}
+
+pub fn field(name: &str) -> String {
+    format!(".brouillon input[name={name}]")
+}
+
+fn typed(screen: &Screen, name: &str) -> String {
+    screen.value(&format!("document.querySelector({:?}).value", field(name))).as_str().unwrap().to_owned()
+}
+
+#[test]
+fn by_keys_alone() {
+    let Some(double) = double() else { return };
+    let screen = double.agency.screen("MEL");
+    in_state(&screen, "waiting");
+    screen.tab_to(".appel2 .prendre", TABS);
+    screen.keys(ENTER);
+    in_state(&screen, "second");
+    screen.until("the name has the focus by itself", &format!("document.activeElement.matches({:?})", field("name")));
+    screen.keys("Mme Exemple");
+    screen.tab_to(&field("subject"), 3);
+    screen.keys("sinistre auto");
+    screen.keys(ENTER);
+    double.back_to_the_first(&screen);
+    let promise = double.promise();
+    assert_eq!(
+        (&promise["name"], &promise["subject"], &promise["source"]),
+        (&json!("Mme Exemple"), &json!("sinistre auto"), &json!("double_call"))
+    );
+    screen.reads(".rappels", "Mme Exemple");
+    screen.quiet();
+}
+
+#[test]
+fn by_clicks_with_nothing_for_axe_to_say_in_any_state() {
+    let Some(double) = double() else { return };
+    let screen = double.agency.screen("MEL");
+    in_state(&screen, "waiting");
+    screen.inspect("waiting");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    screen.fill(&field("name"), "Mme Exemple");
+    screen.inspect("second");
+    screen.click(".appel2 .echanger");
+    in_state(&screen, "swapped");
+    assert_eq!(typed(&screen, "name"), "Mme Exemple");
+    screen.inspect("swapped");
+    screen.click(".appel2 .echanger");
+    in_state(&screen, "second");
+    screen.fill(&field("number"), "06 39 98 00");
+    screen.click(".brouillon button");
+    screen.until("the reason", "document.querySelector('.appel2 .erreur').innerText.includes('chiffres')");
+    screen.inspect("second with error");
+    screen.fill(&field("number"), "06 39 98 00 02");
+    screen.click(".brouillon button");
+    double.back_to_the_first(&screen);
+    assert_eq!(double.promise()["name"], "Mme Exemple");
+}
+
+#[test]
+fn on_a_telephone_of_360_pixels() {
+    let Some(double) = double() else { return };
+    let screen = double.agency.screen("MEL");
+    screen.look(NARROW);
+    in_state(&screen, "waiting");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    screen.fill(&field("name"), "Mme Exemple");
+    screen.fill(&field("note"), "après 14 h");
+    screen.click(".brouillon button");
+    double.back_to_the_first(&screen);
+    let promise = double.promise();
+    assert_eq!((&promise["name"], &promise["note"]), (&json!("Mme Exemple"), &json!("après 14 h")));
+}
+
+#[test]
+fn settled_leaves_no_callback() {
+    let Some(double) = double() else { return };
+    let screen = double.agency.screen("MEL");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    screen.click(".appel2 .regle");
+    double.back_to_the_first(&screen);
+    assert_eq!(double.agency.callbacks_of("+33639980002"), Vec::<Value>::new());
+}
+
+#[test]
+fn the_line_goes_on_while_it_is_typed() {
+    let Some(double) = double() else { return };
+    let screen = double.agency.screen("MEL");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    screen.click(&field("name"));
+    let name = "Madame Exemple de la Longue Rue";
+    for (n, letter) in name.chars().enumerate() {
+        screen.keys(&letter.to_string());
+        // each of them is a live update of the line and of the queue
+        if n % 6 == 0 {
+            double.agency.note(&format!("06399801{n:02}"), "M. Autre");
+        }
+    }
+    assert_eq!(typed(&screen, "name"), name);
+    screen.until("the others are listed", "document.querySelectorAll('.rappel').length === 6");
+    assert_eq!(typed(&screen, "name"), name);
+    screen.keys(ENTER);
+    double.back_to_the_first(&screen);
+    assert_eq!(double.promise()["name"], name);
+    screen.quiet();
+}
+
+#[test]
+fn a_reload_in_the_middle_loses_no_key() {
+    let Some(double) = double() else { return };
+    let screen = double.agency.screen("MEL");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    screen.fill(&field("name"), "Mme Exem");
+    screen.reload();
+    in_state(&screen, "second");
+    screen.until("what was typed", &format!("document.querySelector({:?}).value === 'Mme Exem'", field("name")));
+    screen.click(&field("name"));
+    screen.keys("\u{e010}ple");
+    screen.inspect("second after a reload");
+    screen.click(".brouillon button");
+    double.back_to_the_first(&screen);
+    assert_eq!(double.promise()["name"], "Mme Exemple");
+}
+
+#[test]
+fn a_crash_in_the_middle_leaves_what_was_typed_as_a_callback() {
+    let Some(mut double) = double() else { return };
+    let screen = double.agency.screen("MEL");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    screen.fill(&field("name"), "Mme Exemple");
+    screen.fill(&field("note"), "bris de glace");
+    let kept = |told: &Value| told["name"] == "Mme Exemple" && told["draft"]["note"] == "bris de glace";
+    let mut told = Value::Null;
+    let arrived = eventually(SOON, || {
+        told = double.told();
+        kept(&told)
+    });
+    assert!(arrived, "the draft did not reach the service: {told}");
+    double.agency.scene.service.kill();
+    double.agency.scene.service.serve().unwrap();
+    screen.within(AGAIN, "the promise, without a reload", "document.querySelector('.rappels')?.innerText.includes('Mme Exemple')");
+    screen.within(AGAIN, "no banner of a call that is no more", "!document.querySelector('.appel2')?.checkVisibility()");
+    let promise = double.promise();
+    assert_eq!((&promise["name"], &promise["note"]), (&json!("Mme Exemple"), &json!("bris de glace")));
+    screen.forget();
+    screen.inspect("after the crash");
+}
+
+#[test]
+fn of_two_screens_one_saves_and_the_other_follows() {
+    let Some(double) = double() else { return };
+    let (mine, theirs) = (double.agency.screen("MEL"), double.agency.screen(CLERK));
+    for screen in [&mine, &theirs] {
+        in_state(screen, "waiting");
+    }
+    mine.click(".appel2 .prendre");
+    for screen in [&mine, &theirs] {
+        in_state(screen, "second");
+    }
+    mine.fill(&field("name"), "Mme Exemple");
+    theirs.until("what the other one types", "document.querySelector('.appel2').innerText.includes('Mme Exemple')");
+    // the second save is on its way when the first one is done
+    theirs.js("window.htmx.ajax = () => new Promise(() => {})");
+    mine.click(".brouillon button");
+    double.back_to_the_first(&mine);
+    theirs.click(".brouillon button");
+    theirs.until("why not", "document.querySelector('.appel2 .erreur').innerText.trim() !== ''");
+    let why = theirs.text(".appel2 .erreur").unwrap();
+    assert!(why.contains("MEL"), "it does not say who did: {why}");
+    assert_eq!(double.promise()["name"], "Mme Exemple");
+    theirs.reload();
+    theirs.until("it follows", "!document.querySelector('.appel2')?.checkVisibility()");
+}
