@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use http_body_util::BodyExt;
 use rappel::domain::call::{CallId, Direction, Extension, Record};
 use rappel::domain::entropy::Seeded;
+use rappel::domain::hours::{Holidays, Hours, Range};
 use rappel::domain::identity::Caller;
 use rappel::domain::now::{Instant, Now};
 use rappel::domain::number::E164;
@@ -31,11 +32,27 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tower::ServiceExt;
 
+#[path = "screen/events.rs"]
+mod events;
+#[path = "screen/pages.rs"]
+mod pages;
+
 const HOST: &str = "127.0.0.1:8080";
 const PASSWORD: &str = "mot-de-passe-MEL";
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_764_000_000 + seconds, 0).unwrap()
+}
+
+/// Open day and night, in Paris.
+fn always() -> Hours {
+    let day = vec![Range::parse("00:00-24:00").unwrap()];
+    Hours {
+        timezone: chrono_tz::Europe::Paris,
+        week: std::array::from_fn(|_| day.clone()),
+        closed: Default::default(),
+        holidays: Holidays::None,
+    }
 }
 
 /// A service without a line: MEL and MO may sign in; the clock is moved by hand.
@@ -116,6 +133,9 @@ impl Site {
             tls: false,
             sign_in,
             agency: "Agence <d'essai>".to_owned(),
+            staff: ["MEL", "MO"].map(str::to_owned).to_vec(),
+            places: ["EXT", "AGENCE"].map(str::to_owned).to_vec(),
+            hours: always(),
             clock: Box::new(move || {
                 let seconds = *clock.lock().unwrap();
                 Now { instant: Instant(seconds * 1_000_000_000), wall: at(i64::try_from(seconds).unwrap()) }
@@ -216,7 +236,7 @@ fn a_sign_in_gives_a_strict_cookie_that_opens_the_api_until_the_sign_out() {
         let line = site.get("/api/line", &[("cookie", &cookie)]).await.json();
         assert_eq!((&line["open"], &line["second_call"], &line["phones"][0]["owner"]), (&json!(false), &Value::Null, &json!("MEL")));
         let home = site.get("/", &[("cookie", &cookie)]).await;
-        assert!(home.body.contains("lang=\"fr\"") && home.body.contains("Agence &lt;d&#39;essai&gt;"), "{}", home.body);
+        assert!(home.body.contains("lang=\"fr\"") && home.body.contains("Agence &#60;d&#39;essai&#62;"), "{}", home.body);
         let ours = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
         assert_eq!(site.ask("POST", "/logout", &ours, "").await.status, StatusCode::SEE_OTHER);
         site.get("/api/line", &[("cookie", &cookie)]).await.problem(401);

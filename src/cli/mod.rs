@@ -34,7 +34,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Le service
-    Serve,
+    Serve {
+        /// La page sans mot de passe, au nom de cette personne (démonstration, sur cette machine seulement)
+        #[arg(long, hide = true, value_name = "CODE")]
+        open_as: Option<String>,
+    },
     /// Une journée d'appels jouée sur cette machine, sans opérateur ni téléphone
     Demo {
         /// Joue l'histoire, dit chaque fait et s'arrête ; 0 si tous sont vrais
@@ -91,7 +95,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let file = arguments.config.as_deref();
     match arguments.command {
-        Command::Serve => with_config(file, |config| serve::serve(&config)),
+        Command::Serve { open_as } => with_config(file, |config| serve::serve(&config, open_as)),
         Command::Demo { once, json } => crate::demo::run(once, json),
         Command::Check => check::run(file),
         Command::Explain { digits, phone } => with_config(file, |config| explain::run(&config, &digits, phone.as_deref())),

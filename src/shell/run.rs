@@ -50,6 +50,8 @@ const WEB_THREADS: usize = 2;
 /// Everything the service needs, each layer's own plain data; filled from the configuration by the command line.
 pub struct Service {
     pub agency: String,
+    pub staff: Vec<String>,
+    pub places: Vec<String>,
     pub sign_in: SignIn,
     pub listen: Vec<(Transport, SocketAddr)>,
     pub advertise: Option<IpAddr>,
@@ -153,6 +155,9 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
         inbox: inbox.clone(),
         targets,
         agency: service.agency.clone(),
+        staff: service.staff.clone(),
+        places: service.places.clone(),
+        hours: service.hours.clone(),
         sign_in: service.sign_in.clone(),
     };
     let (folder, music, sounds_inbox) = (service.prompts.clone(), service.hold_music.clone(), inbox.clone());

@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::domain::hours::Hours;
 use crate::domain::status::LineStatus;
 use crate::screen::{self, Asked, ScreenParts, ScreenState, SignIn};
 use crate::sip::api::Transport;
@@ -26,6 +27,9 @@ pub struct Web {
     pub listen: Vec<SocketAddr>,
     pub hosts: Vec<String>,
     pub agency: String,
+    pub staff: Vec<String>,
+    pub places: Vec<String>,
+    pub hours: Hours,
     pub sign_in: SignIn,
     pub state: PathBuf,
     pub readers: Readers,
@@ -57,6 +61,9 @@ impl Web {
             tls: false,
             sign_in: self.sign_in,
             agency: self.agency,
+            staff: self.staff,
+            places: self.places,
+            hours: self.hours,
             clock: Box::new(clock::now),
             entropy: Box::new(System::default()),
             metrics: Arc::new(Registry::default()),

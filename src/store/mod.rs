@@ -12,6 +12,7 @@ pub mod contacts;
 pub mod erase;
 pub mod error;
 pub mod journal;
+pub mod news;
 pub mod open;
 pub mod people;
 pub mod readers;
