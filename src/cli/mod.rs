@@ -7,6 +7,7 @@ mod explain;
 pub mod export;
 pub mod import;
 pub mod person;
+mod reason;
 pub mod records;
 pub mod serve;
 

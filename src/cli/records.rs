@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::change::{ChangeError, through};
 use super::export::{ExportError, connection, sink::Part};
+use super::reason::french;
 use crate::domain::number::{E164, NumberError};
 use crate::screen::callbacks::shown;
 use crate::screen::contacts::shown as contact;
@@ -24,9 +25,9 @@ pub enum RecordsError {
     Change(#[from] ChangeError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("{} ne peut pas être écrit : {source}. Choisissez un autre dossier, ou libérez de la place.", .file.display())]
+    #[error("{} ne peut pas être écrit : {}. Choisissez un autre dossier, ou libérez de la place.", .file.display(), french(.source))]
     File { file: PathBuf, source: io::Error },
-    #[error("Écriture impossible : {0}.")]
+    #[error("Écriture impossible : {}.", french(.0))]
     Write(#[from] io::Error),
 }
 

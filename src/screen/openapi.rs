@@ -51,12 +51,14 @@ pub const OPERATIONS: &[Operation] = &[
     get("/login", "The form to sign in", &[], HTML),
     change("post", "/login", "Signs in: a session cookie", Some("Credentials"), (200, Answer::Shape("Any"))),
     change("post", "/logout", "Ends the session", None, (303, Answer::Nothing)),
+    get("/static/{version}/{name}", "Scripts and styles of the page", &[], Answer::Media("application/octet-stream")),
     get("/healthz", "The process answers", &[], Answer::Shape("Any")),
     get("/readyz", "Calls can arrive, ring somewhere and be recorded", &[], Answer::Shape("Any")),
     get("/metrics", "OpenMetrics, to this machine only", &[], Answer::Media("application/openmetrics-text")),
     get("/api/openapi.json", "This description", &[], Answer::Shape("Any")),
     get("/api/events", "Server-sent events line, call and callback; Last-Event-ID goes on", &[], Answer::Media("text/event-stream")),
     get("/api/line", "The line at this moment", &[], Answer::Shape("Line")),
+    get("/api/events", "Events line, call and callback, as they happen", &[], Answer::Media("text/event-stream")),
     get("/api/calls", "Calls and outages, newest first", &["from", "to", "outcome", "number", "before", "limit"], Answer::Shape("Calls")),
     get("/api/calls/{id}", "One call", &[], Answer::Shape("Call")),
     change("post", "/api/calls/{id}/hangup", "Ends a running call", None, NOTHING),
@@ -129,8 +131,9 @@ pub fn document() -> Value {
 fn described(operation: &Operation) -> Value {
     let schema = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let mut parameters: Vec<Value> = Vec::new();
-    if operation.path.contains("{id}") {
-        parameters.push(json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "integer" } }));
+    for name in operation.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+        let kind = if name == "id" { "integer" } else { "string" };
+        parameters.push(json!({ "name": name, "in": "path", "required": true, "schema": { "type": kind } }));
     }
     parameters.extend(operation.query.iter().map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })));
     let (status, answer) = operation.answer;

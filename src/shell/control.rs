@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
@@ -29,11 +29,13 @@ use super::signalling::Inbox;
 pub const FILE: &str = "control.sock";
 /// The longest request: a hundred thousand contacts with a word each. It is allocated as it comes.
 const REQUEST_MAX: u64 = 64 * 1024 * 1024;
+/// Read at a time.
+const CHUNK: usize = 256 * 1024;
 /// The longest answer.
 const ANSWER_MAX: u64 = 64 * 1024;
 /// Commands served at a time.
 const CONNECTIONS: usize = 8;
-/// How long a command may take to say what it wants.
+/// How long a command may say nothing before its request is whole.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the service may take to carry it out: contacts by the hundred thousand on a slow disk.
 const WORK: Duration = Duration::from_secs(120);
@@ -122,9 +124,8 @@ impl Control {
 
 async fn one(mut stream: UnixStream, behind: Behind) -> io::Result<()> {
     let (read, mut write) = stream.split();
-    let mut line = String::new();
-    timeout(PATIENCE, BufReader::new(read.take(REQUEST_MAX)).read_line(&mut line)).await??;
-    let request = serde_json::from_str(&line);
+    let line = request_line(read).await?;
+    let request = serde_json::from_slice(&line);
     drop(line);
     let answer = match request {
         Ok(request) => behind.carry_out(request).await.map_or_else(Answer::Refused, Answer::Done),
@@ -134,6 +135,22 @@ async fn one(mut stream: UnixStream, behind: Behind) -> io::Result<()> {
     bytes.push(b'\n');
     write.write_all(&bytes).await?;
     write.shutdown().await
+}
+
+/// A whole request, however long it takes to arrive as long as it arrives.
+async fn request_line(read: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
+    let mut reader = BufReader::with_capacity(CHUNK, read.take(REQUEST_MAX));
+    let mut line = Vec::new();
+    loop {
+        let chunk = timeout(PATIENCE, reader.fill_buf()).await??;
+        let end = chunk.iter().position(|b| *b == b'\n');
+        let taken = end.map_or(chunk.len(), |at| at + 1);
+        line.extend(chunk.iter().take(taken));
+        reader.consume(taken);
+        if end.is_some() || taken == 0 {
+            return Ok(line);
+        }
+    }
 }
 
 impl Behind {
@@ -192,7 +209,7 @@ pub fn ask(dir: &Path, request: &Request) -> Result<Option<Answer>, StoreError> 
     };
     let mut exchange = move || -> io::Result<Answer> {
         stream.set_read_timeout(Some(WORK))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(WORK))?;
         let mut bytes = serde_json::to_vec(request)?;
         bytes.push(b'\n');
         stream.write_all(&bytes)?;
@@ -201,4 +218,39 @@ pub fn ask(dir: &Path, request: &Request) -> Result<Option<Answer>, StoreError> 
         Ok(serde_json::from_str(&line)?)
     };
     exchange().map(Some).map_err(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::now::{Instant, Now};
+    use crate::domain::text::ScreenText;
+
+    #[test]
+    fn many_contacts_arrive_whole_and_the_line_knows_them_before_the_command_has_its_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let wall = DateTime::from_timestamp(1_764_000_000, 0).unwrap();
+        let opened = crate::store::open(dir.path(), wall).unwrap();
+        let (writer, thread) = opened.start(Box::new(move || Now { instant: Instant::ZERO, wall }), Box::new(|_| ())).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (line, mut told) = mpsc::channel(4);
+        let behind = Behind { writer, clock: Arc::new(move || wall), line, dir: dir.path().to_owned() };
+        let serving = runtime.spawn({
+            let _inside = runtime.enter();
+            Control::bind(dir.path()).unwrap().serve(behind)
+        });
+        let contact = |n: u32| Contact {
+            number: E164::from_e164(&format!("+4420{n:08}")).unwrap(),
+            name: ScreenText::clean("Jeanne Martin"),
+            note: "habite au 3".to_owned(),
+        };
+        // longer than any buffer on the way
+        let request = Request::Contacts((0..5_000).map(contact).collect());
+        let answer = ask(dir.path(), &request).unwrap();
+        assert_eq!(answer, Some(Answer::Done(vec!["5000 contacts ajoutés, 0 modifié, 0 déjà connu.".to_owned()])));
+        assert!(matches!(told.try_recv(), Ok(Inbox::Contacts(contacts)) if contacts.0.len() == 5_000));
+        serving.abort();
+        drop(runtime);
+        thread.stop();
+    }
 }

@@ -1,7 +1,8 @@
 //! The records: SQLite, the journal beside it, and the one thread that writes. It decides nothing and reads no clock.
 //!
 //! [`open()`] takes the state folder, replays what a dead process left and starts the [`writer`]; [`calls`] and
-//! [`people`] read through the connections of [`readers`].
+//! [`people`] read through the connections of [`readers`]. [`contacts`] are merged beside the writer, so that no record waits;
+//! [`erase`] is all about one number, [`backup`] the whole of it.
 
 pub mod backup;
 pub mod callbacks;

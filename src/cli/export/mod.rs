@@ -15,6 +15,7 @@ use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 use rusqlite::Connection;
 
+use crate::cli::reason::french;
 use crate::config::Config;
 use crate::domain::callback::Callback;
 use crate::screen::callbacks::shown;
@@ -105,9 +106,9 @@ pub enum ExportError {
     TooLong,
     #[error("Un fichier xlsx ne s'affiche pas à l'écran : donnez son nom avec --out.")]
     Terminal,
-    #[error("{} ne peut pas être écrit : {source}. Choisissez un autre dossier, ou libérez de la place.", .file.display())]
+    #[error("{} ne peut pas être écrit : {}. Choisissez un autre dossier, ou libérez de la place.", .file.display(), french(.source))]
     File { file: PathBuf, source: io::Error },
-    #[error("Écriture impossible : {0}.")]
+    #[error("Écriture impossible : {}.", french(.0))]
     Write(#[from] io::Error),
 }
 
@@ -116,8 +117,11 @@ fn day(text: &str) -> Result<NaiveDate, String> {
     read.map_err(|_| "un jour s'écrit 2026-11-24 ou 24/11/2026".to_owned())
 }
 
-/// Whole days of the agency's time, both ends included, as moments: from the first on, before the second.
-fn span(args: &ExportArgs, zone: Tz) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>), ExportError> {
+/// From the first moment on, before the second; nothing: without an end.
+type Span = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// Whole days of the agency's time, both ends included.
+fn span(args: &ExportArgs, zone: Tz) -> Result<Span, ExportError> {
     if args.from.zip(args.to).is_some_and(|(from, to)| from > to) {
         return Err(ExportError::Order);
     }
@@ -201,7 +205,7 @@ impl io::Seek for Unseekable {
 struct Job {
     list: List,
     format: Format,
-    span: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    span: Span,
     zone: Tz,
     /// Whose phone it is, by extension.
     owners: HashMap<String, String>,

@@ -18,6 +18,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::ask;
 use super::change::{ChangeError, through};
+use super::reason::french;
 use crate::domain::names::MAX_CONTACTS;
 use crate::shell::control::Request;
 use crate::store::contacts;
@@ -43,7 +44,7 @@ pub enum What {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    #[error("{} ne peut pas être lu : {source}. Vérifiez son nom et ses droits.", .file.display())]
+    #[error("{} ne peut pas être lu : {}. Vérifiez son nom et ses droits.", .file.display(), french(.source))]
     Unreadable { file: PathBuf, source: io::Error },
     #[error("{} dépasse {} Mio : découpez-le, ou exportez moins de champs (sans les photos).", .0.display(), FILE_MAX / 1024 / 1024)]
     TooLarge(PathBuf),
@@ -57,7 +58,7 @@ pub enum ImportError {
     Nothing(PathBuf),
     #[error(transparent)]
     Change(#[from] ChangeError),
-    #[error("Écriture impossible : {0}.")]
+    #[error("Écriture impossible : {}.", french(.0))]
     Io(#[from] io::Error),
 }
 

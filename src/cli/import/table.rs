@@ -48,7 +48,7 @@ pub fn read(text: &str, out: &mut Gathered, progress: &mut dyn FnMut(usize)) -> 
     while reader.read_record(&mut record).unwrap_or(false) {
         let (line, byte) = record.position().map_or((0, 0), |position| (position.line() + skipped, position.byte()));
         rows += 1;
-        if rows % STRIDE == 0 {
+        if rows.is_multiple_of(STRIDE) {
             progress(usize::try_from(byte).unwrap_or_default());
         }
         if record.iter().all(|cell| cell.trim().is_empty()) {

@@ -19,12 +19,12 @@ pub fn read(bytes: &[u8], out: &mut Gathered, progress: &mut dyn FnMut(usize)) -
     let mut reader = Reader::default();
     let mut pending: Option<Property> = None;
     let mut rest = bytes;
-    let mut line = 0;
+    let mut line = 0u64;
     while !rest.is_empty() {
         let (raw, after) = split_line(rest);
         rest = after;
         line += 1;
-        if line % STRIDE == 0 {
+        if line.is_multiple_of(STRIDE) {
             progress(bytes.len() - rest.len());
         }
         if let Some(property) = pending.as_mut().filter(|p| p.goes_on(raw)) {
