@@ -6,6 +6,7 @@
 pub mod callbacks;
 pub mod calls;
 mod committer;
+mod create;
 pub mod error;
 pub mod journal;
 pub mod open;

@@ -9,3 +9,4 @@ mod keys;
 mod line;
 mod rig;
 mod source;
+mod threads;
