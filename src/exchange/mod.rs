@@ -4,7 +4,7 @@
 //! `switchboard`, what a message means in `sip`. No socket, no clock.
 //!
 //! [`legs`] the legs of running calls · [`events`] SIP and media events to inputs · [`effects`] effects to SIP and media ·
-//! [`keys`] keys pressed · [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
+//! [`keys`] keys pressed · `party` who a phone hears · [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
 
 pub mod effects;
 pub mod events;
@@ -12,6 +12,7 @@ pub mod keys;
 pub mod legs;
 pub mod lines;
 pub mod media_plan;
+mod party;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};

@@ -28,7 +28,7 @@ use crate::sip::guard::{Guard, GuardConfig, PeerAddress};
 use crate::sip::registrar::{Registrar, RegistrarConfig};
 use crate::store::callbacks::Stranded;
 use crate::store::{self, StoreError};
-use crate::switchboard::config::{CallbackRules, LineConfig, PhoneConfig, TrunkConfig};
+use crate::switchboard::config::{CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
 use crate::switchboard::effect::Effect;
 use crate::switchboard::input::{Input, Seq};
 use crate::switchboard::line::Line;
@@ -60,6 +60,10 @@ pub struct Service {
     pub phones: Vec<Phone>,
     pub ring: Vec<crate::domain::call::Extension>,
     pub ring_time: Duration,
+    pub waiting_after: Duration,
+    pub offer_time: Duration,
+    pub keypad: KeypadRules,
+    pub second_by_phone: bool,
     pub hours: Hours,
     pub rules: Rules,
     pub per_hour: usize,
@@ -265,10 +269,19 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
                 .collect(),
             ring: service.ring,
             ring_time: service.ring_time,
+            waiting_after: service.waiting_after,
+            offer_time: service.offer_time,
+            keypad: service.keypad,
+            second_by_phone: service.second_by_phone,
             trunks: service
                 .trunks
                 .iter()
-                .map(|(t, channels)| TrunkConfig { name: t.name.clone(), channels: *channels, shared: t.shared })
+                .map(|(t, channels)| TrunkConfig {
+                    name: t.name.clone(),
+                    channels: *channels,
+                    shared: t.shared,
+                    keypad_code: t.keypad_code.clone(),
+                })
                 .collect(),
             per_hour: service.per_hour,
             silence: Duration::from_secs(u64::from(service.silence_seconds)),
@@ -307,8 +320,8 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
 /// Calls that the last process left without end open their callbacks; what is to be written of it.
 fn stranded(now: Now, line: &mut Line, calls: Vec<Stranded>) -> VecDeque<(Seq, Record)> {
     let mut out = Vec::new();
-    for Stranded { call, at, party, name } in calls {
-        line.handle(now, Input::Interrupted { call, at, caller: party, name }, &mut out);
+    for Stranded { call, at, party, name, form } in calls {
+        line.handle(now, Input::Interrupted { call, at, caller: party, name, form: Box::new(form) }, &mut out);
     }
     let record = |effect| match effect {
         Effect::Record(seq, record) => Some((seq, record)),

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::error::StoreError;
 use super::record::raise;
 use crate::domain::call::CallId;
-use crate::domain::callback::{Callback, CallbackId};
+use crate::domain::callback::{Callback, CallbackId, Fields};
 use crate::domain::identity::Caller;
 use crate::domain::text::ScreenText;
 
@@ -31,6 +31,8 @@ pub struct Stranded {
     pub at: DateTime<Utc>,
     pub party: Caller,
     pub name: ScreenText,
+    /// What a person had typed of it.
+    pub form: Fields,
 }
 
 /// Writes an entry into the transaction that the caller holds; an older version changes nothing.
@@ -91,7 +93,8 @@ pub fn load(conn: &Connection) -> Result<Vec<Callback>, StoreError> {
 /// Interrupted incoming calls that opened nothing yet, oldest first.
 pub fn stranded(conn: &Connection) -> Result<Vec<Stranded>, StoreError> {
     let mut statement = conn.prepare(
-        "SELECT id, at, party, raw, name FROM calls WHERE outcome = 'interrupted' AND direction = 'incoming' AND callback IS NULL ORDER BY id",
+        "SELECT id, at, party, raw, name, fields FROM calls LEFT JOIN drafts ON drafts.call = calls.id
+         WHERE outcome = 'interrupted' AND direction = 'incoming' AND callback IS NULL ORDER BY id",
     )?;
     let rows = statement.query_map([], |row| {
         let (kind, name): (String, String) = (row.get(2)?, row.get(4)?);
@@ -100,6 +103,7 @@ pub fn stranded(conn: &Connection) -> Result<Vec<Stranded>, StoreError> {
             at: DateTime::from_timestamp_millis(row.get(1)?).unwrap_or_default(),
             party: super::calls::party(&kind, row.get(3)?),
             name: ScreenText::clean(&name),
+            form: row.get::<_, Option<String>>(5)?.and_then(|fields| serde_json::from_str(&fields).ok()).unwrap_or_default(),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -65,7 +65,7 @@ pub enum Input {
     /// A command of the page.
     Page { ticket: Ticket, command: Command },
     /// A call of the process before this one, whose end nobody saw (row 22).
-    Interrupted { call: CallId, at: DateTime<Utc>, caller: Caller, name: ScreenText },
+    Interrupted { call: CallId, at: DateTime<Utc>, caller: Caller, name: ScreenText, form: Box<Fields> },
     /// SIGTERM: new calls are refused, the running ones go on.
     Drain,
     /// The drain is over: everything ends.
@@ -112,11 +112,54 @@ pub enum Gone {
 #[allow(clippy::large_enum_variant, reason = "one at a time, handed on at once")]
 pub enum Command {
     HangUp(CallId),
+    /// A person acts on a double call.
+    Second {
+        person: String,
+        target: Box<SecondTarget>,
+        what: SecondCommand,
+    },
+    /// Opens or closes the keypad of a call.
+    Keypad {
+        call: CallId,
+        open: bool,
+    },
+    /// Keys to the far end of a call.
+    SendKeys {
+        call: CallId,
+        keys: Vec<Key>,
+    },
     /// A person changes the ledger.
     Callback {
         person: String,
         what: CallbackCommand,
     },
+}
+
+/// Which double call is meant; with neither, the one on that person's phone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecondTarget {
+    /// Either of its calls.
+    pub id: Option<CallId>,
+    pub extension: Option<Extension>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecondCommand {
+    Take {
+        /// Call 1 ends.
+        end_first: bool,
+    },
+    /// To the attendant.
+    SendAway,
+    Swap,
+    /// Call 2 ends with this callback, back to call 1.
+    Save(Box<Fields>),
+    /// The same with what is known.
+    Resume,
+    /// Call 2 needs no callback.
+    Done,
+    /// The form as typed so far.
+    Draft(Box<Fields>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::domain::call::{CallId, Direction, Extension, Record};
-use crate::domain::callback::{Callback, CallbackId, CallbackState, Mark, Retry, Source};
+use crate::domain::callback::{Callback, CallbackId, CallbackState, Fields, Mark, Retry, Source};
 use crate::domain::hours::Hours;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
@@ -139,20 +139,29 @@ impl Line {
         if call.emergency || call.direction == Direction::Internal {
             return;
         }
-        let who = (call.party.clone(), call.name.clone());
+        // a call 2 is kept as its form says
+        let form = call.form.clone();
+        let who = (form.party.clone().unwrap_or_else(|| call.party.clone()), call.name.clone(), form.clone());
         let (at, lost) = (call.arrived.wall, Missed::unanswered());
         match (outcome, call.direction) {
             (Outcome::Answered(Some(why @ (Why::Cut | Why::LeftOnHold | Why::Promised))), _) => {
                 let source = if why == Why::Promised { Source::DoubleCall } else { Source::Missed };
                 let how = Missed { source, counted: false, left_on_hold: why == Why::LeftOnHold, ..lost };
-                self.missed(now, at, call.id, who, how, out);
+                if form.party.as_ref().is_some_and(|typed| *typed != call.party) {
+                    let sentence = format!("promis à un autre numéro par {}", self.person(call.extension.as_ref()));
+                    self.closed_by_fact(now, call, sentence, false, out);
+                }
+                let owner = if why == Why::Promised { self.person(call.extension.as_ref()) } else { String::new() };
+                self.promised(now, at, (call.id, owner), who, how, out);
             }
             (Outcome::Missed(reason), _) => {
                 let shared = reason == Reason::CallerGaveUp && self.is_shared(call);
-                self.missed(now, at, call.id, who, Missed { shared, ..lost }, out);
+                self.promised(now, at, (call.id, String::new()), who, Missed { shared, ..lost }, out);
             }
-            (Outcome::Attendant(_), _) => self.missed(now, at, call.id, who, Missed { source: Source::Attendant, ..lost }, out),
-            (Outcome::Interrupted, _) => self.missed(now, at, call.id, who, lost, out),
+            (Outcome::Attendant(_), _) => {
+                self.promised(now, at, (call.id, String::new()), who, Missed { source: Source::Attendant, ..lost }, out);
+            }
+            (Outcome::Interrupted, _) => self.promised(now, at, (call.id, String::new()), who, lost, out),
             (Outcome::Answered(why), Direction::Incoming) => {
                 let when = self.hour(call.connected.unwrap_or(now).wall);
                 let sentence = match why {
@@ -171,17 +180,38 @@ impl Line {
     }
 
     /// A caller of the process before this one.
-    pub(super) fn interrupted(&mut self, now: Now, call: CallId, at: DateTime<Utc>, who: (Caller, ScreenText), out: &mut Vec<Effect>) {
-        self.missed(now, at, call, who, Missed::unanswered(), out);
+    pub(super) fn interrupted(
+        &mut self,
+        now: Now,
+        call: CallId,
+        at: DateTime<Utc>,
+        (caller, name, form): (Caller, ScreenText, Fields),
+        out: &mut Vec<Effect>,
+    ) {
+        let who = (form.party.clone().unwrap_or(caller), name, form);
+        self.promised(now, at, (call, String::new()), who, Missed::unanswered(), out);
     }
 
-    /// Opens the one entry of that number, or adds to it.
+    /// A caller whom nobody answered.
     pub(super) fn missed(
         &mut self,
         now: Now,
         at: DateTime<Utc>,
         call: CallId,
         (party, name): (Caller, ScreenText),
+        how: Missed,
+        out: &mut Vec<Effect>,
+    ) {
+        self.promised(now, at, (call, String::new()), (party, name, Fields::default()), how, out);
+    }
+
+    /// Opens the one entry of that number, or adds to it; what a person typed of the call stands in it.
+    fn promised(
+        &mut self,
+        now: Now,
+        at: DateTime<Utc>,
+        (call, owner): (CallId, String),
+        (party, name, form): (Caller, ScreenText, Fields),
         how: Missed,
         out: &mut Vec<Effect>,
     ) {
@@ -211,6 +241,10 @@ impl Line {
         }
         entry.last_at = entry.last_at.max(now.wall.min(at).max(entry.first_at));
         entry.call = Some(call);
+        if entry.owner.is_empty() {
+            entry.owner = owner;
+        }
+        super::callbacks::write(&mut entry, Fields { party: None, ..form });
         self.keep(entry, out);
     }
 
@@ -260,6 +294,14 @@ impl Line {
         match retry {
             Retry::After(time) => hours.opening_from(now.checked_add_signed(chrono::TimeDelta::from_std(time).ok()?)?),
             Retry::HalfDay => hours.next_start(now),
+        }
+    }
+
+    /// Number and name that a phone shows of that call's party; of a colleague, the owner of its phone.
+    pub(super) fn shown_to(&self, call: &Call, extension: &Extension) -> (String, String) {
+        match call.extension.as_ref().filter(|from| call.direction == Direction::Internal && *from != extension) {
+            Some(from) => (Caller::Extension(from.0.clone()).display(), self.person(Some(from))),
+            None => (call.party.display(), self.shown_name(call)),
         }
     }
 
