@@ -9,4 +9,5 @@ pub mod rtp_io;
 pub mod run;
 pub mod signalling;
 pub mod sip_io;
+pub mod sounds;
 pub mod web;

@@ -107,7 +107,10 @@ impl RtpIo {
             neighbours.push(Neighbour { arrivals, wake });
             ends.push(end);
         }
-        let mut threads = Vec::new();
+        let returns = pool.returns();
+        let desk = Mutex::new(Desk::new(pool, neighbours.len()));
+        // dropped on the way out of a failure: those that run already are ended
+        let mut io = RtpIo { threads: Vec::new(), desk, clock };
         for (number, arrivals) in ends.into_iter().enumerate() {
             let Some(wake) = neighbours.get(number).map(|own| Arc::clone(&own.wake)) else { continue };
             let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -121,18 +124,17 @@ impl RtpIo {
                 words: inbox,
                 arrivals,
                 neighbours: neighbours.clone(),
-                returns: pool.returns(),
-                clock: Arc::clone(&clock),
+                returns: returns.clone(),
+                clock: Arc::clone(&io.clock),
                 counts: Arc::clone(&counts),
                 reports: Arc::clone(&reports),
                 legs: Legs::default(),
                 waiting: None,
             };
             let handle = std::thread::Builder::new().name(format!("rtp-{number}")).spawn(move || engine.run())?;
-            threads.push(Thread { words, wake, counts, handle: Some(handle) });
+            io.threads.push(Thread { words, wake, counts, handle: Some(handle) });
         }
-        let desk = Mutex::new(Desk::new(pool, threads.len()));
-        Ok(RtpIo { threads, desk, clock })
+        Ok(io)
     }
 
     /// Binds a socket pair for a leg and opens it in a relay; gives our RTP address for the SDP. RTCP is the next port.

@@ -17,9 +17,7 @@ use crate::domain::hours::Hours;
 use crate::domain::now::Now;
 use crate::domain::status::LineStatus;
 use crate::exchange::lines::{LineSettings, Lines};
-use crate::exchange::media_plan::Sounds;
 use crate::exchange::{Config as ExchangeConfig, Exchange, Parts, Reload};
-use crate::media::prompt::Prompts;
 use crate::media::relay;
 use crate::sip::api::Transport;
 use crate::sip::auth::PhoneAccount;
@@ -156,7 +154,7 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let (folder, music, sounds_inbox) = (service.prompts.clone(), service.hold_music.clone(), inbox.clone());
     // decoding 160 prompts takes longer than the whole rest of the start
     let prompts = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
-        let _ = sounds_inbox.blocking_send(Inbox::Sounds(Box::new(sounds(folder, music))));
+        let _ = sounds_inbox.blocking_send(Inbox::Sounds(Box::new(super::sounds::read(folder, music))));
     })?;
     let record_writer = writer.clone();
     let (ready, ready_end) = oneshot::channel();
@@ -328,25 +326,6 @@ fn stranded(now: Now, line: &mut Line, calls: Vec<Stranded>) -> VecDeque<(Seq, R
         _ => None,
     };
     out.into_iter().filter_map(record).collect()
-}
-
-/// The built-in prompts, the agency's own over them. A file that cannot be read is said and the built-in one serves.
-fn sounds(folder: Option<PathBuf>, hold_music: Option<PathBuf>) -> Sounds {
-    let (prompts, wrong) = match &folder {
-        Some(folder) => Prompts::with_folder(folder),
-        None => Prompts::built_in(),
-    };
-    for (name, error) in wrong {
-        tracing::warn!(name, %error, "a prompt cannot be read");
-    }
-    let music = hold_music.and_then(|path| match crate::media::prompt::read(&path) {
-        Ok(samples) => Some(samples),
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "the hold music cannot be read: the built-in one serves");
-            None
-        }
-    });
-    Sounds::new(prompts, music)
 }
 
 /// The page, the resolver, the control socket and the signals, until all is over.

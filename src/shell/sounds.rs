@@ -1,0 +1,25 @@
+//! The prompts and the hold music, read on a thread of their own while calls are taken already.
+
+use std::path::PathBuf;
+
+use crate::exchange::media_plan::Sounds;
+use crate::media::prompt::Prompts;
+
+/// The built-in prompts, the agency's own over them. A file that cannot be read is said and the built-in one serves.
+pub fn read(folder: Option<PathBuf>, hold_music: Option<PathBuf>) -> Sounds {
+    let (prompts, wrong) = match &folder {
+        Some(folder) => Prompts::with_folder(folder),
+        None => Prompts::built_in(),
+    };
+    for (name, error) in wrong {
+        tracing::warn!(name, %error, "a prompt cannot be read");
+    }
+    let music = hold_music.and_then(|path| match crate::media::prompt::read(&path) {
+        Ok(samples) => Some(samples),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "the hold music cannot be read: the built-in one serves");
+            None
+        }
+    });
+    Sounds::new(prompts, music)
+}
