@@ -23,12 +23,17 @@ pub fn state_folder(config: &Config) -> PathBuf {
     config.store.path.clone().or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from)).unwrap_or_else(|| PathBuf::from("var"))
 }
 
-pub fn serve(config: &Config) -> ExitCode {
+/// `open_as`: the page needs no password and everyone there is this person. For the demonstration; on loopback only.
+pub fn serve(config: &Config, open_as: Option<String>) -> ExitCode {
     start_log(config);
+    if open_as.is_some() && !config.web.listen.iter().all(|address| address.ip().is_loopback()) {
+        return failed("sans mot de passe, la page ne s'ouvre qu'à cette machine : [web] listen doit être 127.0.0.1.");
+    }
+    let sign_in = open_as.map_or(SignIn::Required, SignIn::As);
     if config.trunks.is_empty() || config.phones.is_empty() {
         eprintln!("attention : aucun {} dans la configuration : la page s'ouvre, mais aucun appel ne passe.", missing(config));
     }
-    match run::serve(service(config, SignIn::Required), reloader(config)) {
+    match run::serve(service(config, sign_in), reloader(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error.to_string()),
     }
@@ -77,6 +82,8 @@ fn service(config: &Config, sign_in: SignIn) -> Service {
     let music = config.beside(&config.media.hold_music);
     Service {
         agency: config.agency.name.clone(),
+        staff: config.agency.staff.clone(),
+        places: config.agency.places.clone(),
         sign_in,
         listen: config.sip.listen.iter().map(|l| (transport(l.transport), l.address)).collect(),
         advertise: config.sip.advertise,

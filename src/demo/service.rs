@@ -20,7 +20,7 @@ pub const NUMBER: &str = "0199000000";
 /// Extensions, and whose phone it is.
 pub const PHONES: [(&str, &str); 2] = [("11", "MEL"), ("12", "MO")];
 /// How long `serve` may take to be up, and to be gone after SIGTERM.
-const UP: Duration = Duration::from_secs(10);
+const UP: Duration = Duration::from_secs(30);
 /// Ports of one instance's media range.
 const MEDIA_PORTS: u16 = 200;
 const FIRST_MEDIA_PORT: u16 = 20_000;
@@ -40,7 +40,7 @@ pub struct Setup {
     pub peers: Vec<String>,
     /// Networks phones come from.
     pub phones: Vec<String>,
-    /// The page's port; 0: any free one.
+    /// The page's port; 0: any free one. A port that was chosen is for a person to look at: that page asks no password.
     pub web_port: u16,
     /// TOML laid over the configuration, table by table. A `[trunk]` table is laid over the one trunk.
     pub changes: String,
@@ -78,7 +78,8 @@ impl Service {
     /// Starts `serve` (again).
     pub fn serve(&mut self) -> io::Result<()> {
         let log = File::options().create(true).append(true).open(self.log())?;
-        let mut command = self.command(&["serve"]);
+        let open: &[&str] = if self.setup.web_port == 0 { &["serve"] } else { &["serve", "--open-as", PERSON] };
+        let mut command = self.command(open);
         self.child = Some(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?);
         let probe = Client::new(self.http);
         if eventually(UP, || probe.get("/healthz").is_ok_and(|answer| answer.status == 200)) {
@@ -120,11 +121,6 @@ impl Service {
             200..=399 => Ok(self.client.insert(client).clone()),
             status => Err(io::Error::other(format!("sign-in answered {status}"))),
         }
-    }
-
-    /// Who signs in, and how.
-    pub fn credentials(&self) -> (&'static str, String) {
-        (PERSON, self.password())
     }
 
     /// Rows of GET /api/calls, newest first as the service orders them.

@@ -47,12 +47,8 @@ fn play(once: bool, facts: &mut Facts) -> io::Result<()> {
 
 /// Keeps everything up until Ctrl-C.
 fn stay(scene: &Scene, facts: &Facts) -> io::Result<()> {
-    let (person, password) = scene.service.credentials();
     let url = format!("http://{}", scene.service.http);
-    facts.say(
-        &json!({"url": url, "person": person, "password": password}),
-        &format!("{url}  (sign in as {person}, {password}; Ctrl-C ends)"),
-    );
+    facts.say(&json!({ "url": url }), &format!("{url}  (Ctrl-C ends)"));
     scene.phone_11.react(Reaction::Ring);
     scene.phone_12.react(Reaction::Ring);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -93,6 +93,18 @@ impl Hours {
         None
     }
 
+    /// How long the agency was open between two moments.
+    pub fn open_time(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> TimeDelta {
+        let days = u64::try_from((to - from).num_days()).unwrap_or_default().min(HORIZON_DAYS);
+        let ranges = self.around(from, days + 1).map(|(start, end)| (start.max(from), end.min(to)));
+        ranges.filter(|(start, end)| start < end).fold(TimeDelta::zero(), |sum, (start, end)| sum + (end - start))
+    }
+
+    /// The moment of a local time.
+    pub fn moment(&self, local: NaiveDateTime) -> DateTime<Utc> {
+        resolve(self.timezone, local)
+    }
+
     /// The opening ranges of the days around `now`, from yesterday on, in order.
     fn around(&self, now: DateTime<Utc>, days: u64) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
         let today = now.with_timezone(&self.timezone).date_naive();

@@ -21,6 +21,7 @@ use std::time::Duration;
 use crate::domain::call::{Extension, LegId, Record};
 use crate::domain::entropy::Entropy;
 use crate::domain::hours::Hours;
+use crate::domain::names::Contacts;
 use crate::domain::now::{Instant, Now};
 use crate::domain::status::LineStatus;
 use crate::media::command::{Command as MediaCommand, Report};
@@ -177,6 +178,12 @@ impl Exchange {
 
     pub fn handle_command(&mut self, now: Now, ticket: Ticket, command: Command) {
         self.inputs.push_back(Input::Page { ticket, command });
+        self.settle(now);
+    }
+
+    /// The contacts changed.
+    pub fn set_contacts(&mut self, now: Now, contacts: Contacts) {
+        self.inputs.push_back(Input::Contacts(contacts));
         self.settle(now);
     }
 

@@ -58,7 +58,7 @@ pub(super) async fn ask(state: &ScreenState, command: Command) -> Result<Option<
 }
 
 /// The owner of the phone that answered; its extension when nobody owns it (any more).
-fn name_the_answerer(row: &mut CallRow, line: &LineStatus) {
+pub(super) fn name_the_answerer(row: &mut CallRow, line: &LineStatus) {
     let Some(extension) = row.answered_by.as_mut() else { return };
     let owner = line.phones.iter().find(|phone| phone.extension.0 == *extension).map(|phone| &phone.owner);
     if let Some(owner) = owner.filter(|owner| !owner.is_empty()) {

@@ -13,13 +13,15 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::refusal::Problem;
 use super::state::{ScreenState, SignIn};
-use super::{BODY_MAX, login};
+use super::{BODY_MAX, assets, login};
 use crate::store::{people, secret};
 
 /// A request, body included, is answered in this time.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
-/// Paths that need no session.
-const OPEN: [&str; 4] = ["/login", "/healthz", "/readyz", "/metrics"];
+/// Paths that need no session, beside [`assets::FOLDER`].
+const OPEN: [&str; 5] = ["/login", "/healthz", "/readyz", "/metrics", "/api/openapi.json"];
+/// First words of the paths of pages and of their forms: without a session they lead to the sign-in.
+const PAGES: [&str; 8] = ["", "appels", "callbacks", "calls", "demarchage", "fragments", "numero", "second-call"];
 /// `'self'` alone: no inline script or style, no frame, no foreign form.
 const POLICY: &str =
     "default-src 'self'; script-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
@@ -31,6 +33,10 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
+
+/// htmx asks: a part of the page is enough, and it goes where [`GO`] says.
+pub(super) const SCRIPT: HeaderName = HeaderName::from_static("hx-request");
+const GO: HeaderName = HeaderName::from_static("hx-redirect");
 
 /// The person of a request, for its route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,17 +65,21 @@ async fn check(state: &ScreenState, mut request: Request, next: Next) -> Respons
         return problem.into_response();
     }
     let path = request.uri().path();
-    let needed = !OPEN.contains(&path);
+    let needed = !OPEN.contains(&path) && !path.starts_with(assets::FOLDER);
     let (person, proof) = match who(state, request.headers()).await {
         Ok(found) => found,
         Err(problem) if needed => return problem.into_response(),
         Err(_) => (None, Proof::None),
     };
     if person.is_none() && needed {
-        if path == "/" && request.method() == Method::GET {
+        let page = PAGES.contains(&path.split('/').nth(1).unwrap_or_default());
+        if page && request.headers().contains_key(SCRIPT) {
+            return ([(GO, "/login")], Problem::unsigned()).into_response();
+        }
+        if page && request.method() == Method::GET {
             return Redirect::to("/login").into_response();
         }
-        if path.starts_with("/api") || path == "/logout" || path == "/" {
+        if page || path.starts_with("/api") || path == "/logout" {
             return Problem::unsigned().into_response();
         }
     }
@@ -130,6 +140,12 @@ async fn who(state: &ScreenState, headers: &HeaderMap) -> Result<(Option<String>
         SignIn::As(person) => (Some(person.clone()), Proof::None),
         SignIn::Required => (None, Proof::None),
     })
+}
+
+/// Whether who opened a long answer may still read it.
+pub(super) async fn still_signed(state: &ScreenState, headers: &HeaderMap) -> bool {
+    // a database that is busy for a moment is no sign-out
+    !matches!(who(state, headers).await, Ok((None, _)) | Err(Problem { status: StatusCode::UNAUTHORIZED, .. }))
 }
 
 /// A change must come from our own page. Programs (no cookie, no `Origin`) may sign in; a token needs none of it.

@@ -3,12 +3,16 @@
 //! [`guard`] stands before every route (hosts, origins, sessions, sizes); [`refusal`] is the one place where a
 //! failure becomes a status and a French sentence; [`serve`] holds the connections.
 
+pub mod assets;
 pub mod backoff;
 pub mod callbacks;
 pub mod calls;
+pub mod contacts;
+pub mod events;
 pub mod guard;
 pub mod line;
 pub mod login;
+pub mod openapi;
 pub mod page;
 pub mod refusal;
 pub mod second_call;
@@ -27,17 +31,31 @@ pub const BODY_MAX: usize = 64 * 1024;
 
 /// Every route of this version. Requests must carry `ConnectInfo<SocketAddr>`, as [`serve::serve`] gives them.
 pub fn router(state: ScreenState) -> Router {
-    Router::new()
-        .route("/", get(page::home))
-        .route("/login", get(page::login).post(login::login))
+    api()
+        .merge(page::routes(api().with_state(state.clone())))
+        .route("/login", post(login::login))
         .route("/logout", post(login::logout))
+        .route("/static/{version}/{name}", get(assets::file))
         .route("/healthz", get(line::healthz))
         .route("/readyz", get(line::readyz))
         .route("/metrics", get(line::metrics))
+        .route("/api/openapi.json", get(openapi::openapi))
+        .fallback(refusal::not_found)
+        .method_not_allowed_fallback(refusal::not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(state.clone(), guard::guard))
+        .with_state(state)
+}
+
+/// What programs speak with; the forms of the pages come here too.
+fn api() -> Router<ScreenState> {
+    Router::new()
         .route("/api/line", get(line::line))
+        .route("/api/events", get(events::events))
         .route("/api/calls", get(calls::list))
         .route("/api/calls/{id}", get(calls::one))
         .route("/api/calls/{id}/hangup", post(calls::hangup))
+        .route("/api/contacts", get(contacts::list))
         .route("/api/calls/{id}/keypad", post(second_call::keypad))
         .route("/api/calls/{id}/send-keys", post(second_call::send_keys))
         .route("/api/second-call", patch(second_call::draft))
@@ -54,9 +72,4 @@ pub fn router(state: ScreenState) -> Router {
         .route("/api/callbacks/{id}/claim", post(callbacks::claim))
         .route("/api/callbacks/{id}/release", post(callbacks::release))
         .route("/api/callbacks/{id}/postpone", post(callbacks::postpone))
-        .fallback(refusal::not_found)
-        .method_not_allowed_fallback(refusal::not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(from_fn_with_state(state.clone(), guard::guard))
-        .with_state(state)
 }

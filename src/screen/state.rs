@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use super::backoff::Backoff;
 use super::refusal::Problem;
 use crate::domain::entropy::Entropy;
+use crate::domain::hours::Hours;
 use crate::domain::now::Now;
 use crate::domain::status::LineStatus;
 use crate::store::{Readers, StoreError, Writer, secret};
@@ -17,6 +18,10 @@ use crate::switchboard::input::Command;
 
 /// Passwords checked at a time: each takes a core for tens of milliseconds and 19 MiB.
 const HASHES: usize = 2;
+/// Pages that follow what happens, at a time.
+const FOLLOWERS: usize = 64;
+/// Characters of it.
+const EPOCH: usize = 12;
 
 /// A command of the page and where its answer goes.
 pub type Asked = (Command, oneshot::Sender<Answer>);
@@ -45,6 +50,11 @@ pub struct ScreenParts {
     pub sign_in: SignIn,
     /// `[agency] name`.
     pub agency: String,
+    /// `[agency] staff` and `places`: what the forms propose.
+    pub staff: Vec<String>,
+    pub places: Vec<String>,
+    /// For local times, and for delays in opening time.
+    pub hours: Hours,
     pub clock: Box<dyn Fn() -> Now + Send + Sync>,
     pub entropy: Box<dyn Entropy>,
     /// The shell's own counters; the state of the line is added at each reading.
@@ -65,15 +75,22 @@ pub struct Inner {
     pub(super) tls: bool,
     pub(super) sign_in: SignIn,
     pub(super) agency: String,
+    pub(super) staff: Vec<String>,
+    pub(super) places: Vec<String>,
+    pub(super) hours: Hours,
     pub(super) metrics: Arc<Registry>,
     pub(super) backoff: Mutex<Backoff>,
     pub(super) hashing: Arc<Semaphore>,
+    pub(super) followers: Arc<Semaphore>,
+    /// Names this process in the ids of events: numbers of another one mean nothing here.
+    pub(super) epoch: String,
     clock: Box<dyn Fn() -> Now + Send + Sync>,
     entropy: Mutex<Box<dyn Entropy>>,
 }
 
 impl ScreenState {
-    pub fn new(parts: ScreenParts) -> ScreenState {
+    pub fn new(mut parts: ScreenParts) -> ScreenState {
+        let epoch = secret::new_secret(parts.entropy.as_mut()).chars().take(EPOCH).collect();
         ScreenState(Arc::new(Inner {
             readers: parts.readers,
             writer: parts.writer,
@@ -84,9 +101,14 @@ impl ScreenState {
             tls: parts.tls,
             sign_in: parts.sign_in,
             agency: parts.agency,
+            staff: parts.staff,
+            places: parts.places,
+            hours: parts.hours,
             metrics: parts.metrics,
             backoff: Mutex::default(),
             hashing: Arc::new(Semaphore::new(HASHES)),
+            followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            epoch,
             clock: parts.clock,
             entropy: Mutex::new(parts.entropy),
         }))

@@ -14,6 +14,7 @@ use crate::dialplan::rules::Rules;
 use crate::domain::call::Record;
 use crate::domain::callback::{Callback, CallbackId, Retry};
 use crate::domain::hours::Hours;
+use crate::domain::names::Names;
 use crate::domain::now::Now;
 use crate::domain::status::LineStatus;
 use crate::exchange::lines::{LineSettings, Lines};
@@ -48,6 +49,8 @@ const WEB_THREADS: usize = 2;
 /// Everything the service needs, each layer's own plain data; filled from the configuration by the command line.
 pub struct Service {
     pub agency: String,
+    pub staff: Vec<String>,
+    pub places: Vec<String>,
     pub sign_in: SignIn,
     pub listen: Vec<(Transport, SocketAddr)>,
     pub advertise: Option<IpAddr>,
@@ -113,17 +116,19 @@ struct Kept {
     callbacks: Vec<Callback>,
     next_callback: CallbackId,
     stranded: Vec<Stranded>,
+    names: Names,
 }
 
 /// Runs until SIGTERM or SIGINT and the end of the drain.
 pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let now = clock::now();
-    let opened = store::open(&service.state, now.wall)?;
+    let mut opened = store::open(&service.state, now.wall)?;
     let kept = Kept {
         first_call: opened.greatest.0 + 1,
         callbacks: opened.callbacks.clone(),
         next_callback: opened.next_callback,
         stranded: opened.stranded.clone(),
+        names: std::mem::take(&mut opened.names),
     };
     let readers = opened.readers();
     if opened.torn > 0 {
@@ -149,6 +154,9 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
         inbox: inbox.clone(),
         targets,
         agency: service.agency.clone(),
+        staff: service.staff.clone(),
+        places: service.places.clone(),
+        hours: service.hours.clone(),
         sign_in: service.sign_in.clone(),
     };
     let (folder, music, sounds_inbox) = (service.prompts.clone(), service.hold_music.clone(), inbox.clone());
@@ -290,6 +298,7 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
         1,
     );
     line.load(kept.callbacks, kept.next_callback);
+    line.know(kept.names);
     let unwritten = stranded(now, &mut line, kept.stranded);
     let (mut lines, mut located) = (Lines::default(), Vec::new());
     for (trunk, (settings, _)) in service.trunks.into_iter().enumerate() {

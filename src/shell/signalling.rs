@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::call::{LegId, Record};
+use crate::domain::names::Contacts;
 use crate::domain::now::Instant;
 use crate::domain::status::LineStatus;
 use crate::exchange::media_plan::Sounds;
@@ -42,6 +43,7 @@ pub enum Inbox {
     Command(Command, oneshot::Sender<Answer>),
     Located(usize, Vec<SocketAddr>),
     Sounds(Box<Sounds>),
+    Contacts(Contacts),
     Reload(Box<Reload>),
     Drain,
     Stop,
@@ -145,6 +147,7 @@ impl Signalling {
                 self.exchange.handle_command(now, ticket, command);
             }
             Inbox::Located(trunk, addresses) => self.exchange.handle_located(now, trunk, addresses),
+            Inbox::Contacts(contacts) => self.exchange.set_contacts(now, contacts),
             Inbox::Sounds(sounds) => self.exchange.set_sounds(*sounds),
             Inbox::Reload(reload) => self.exchange.reload(now, *reload),
             Inbox::Drain => self.exchange.drain(now),

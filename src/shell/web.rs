@@ -8,13 +8,14 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::domain::hours::Hours;
 use crate::domain::status::LineStatus;
 use crate::screen::{self, Asked, ScreenParts, ScreenState, SignIn};
 use crate::sip::api::Transport;
 use crate::store::{Readers, Writer};
 
 use super::clock::{self, System};
-use super::control::Control;
+use super::control::{Behind, Control};
 use super::dns;
 use super::run::RunError;
 use super::signalling::Inbox;
@@ -26,6 +27,9 @@ pub struct Web {
     pub listen: Vec<SocketAddr>,
     pub hosts: Vec<String>,
     pub agency: String,
+    pub staff: Vec<String>,
+    pub places: Vec<String>,
+    pub hours: Hours,
     pub sign_in: SignIn,
     pub state: PathBuf,
     pub readers: Readers,
@@ -43,9 +47,10 @@ impl Web {
             tokio::spawn(dns::follow(trunk, target, transport, self.inbox.clone()));
         }
         let (commands, asked) = mpsc::channel(MAX_ASKED);
-        tokio::spawn(forward(asked, self.inbox));
+        tokio::spawn(forward(asked, self.inbox.clone()));
         let control = Control::bind(&self.state)?;
-        tokio::spawn(control.serve(self.writer.clone(), Arc::new(|| clock::now().wall)));
+        let (writer, line, dir) = (self.writer.clone(), self.inbox, self.state);
+        tokio::spawn(control.serve(Behind { writer, clock: Arc::new(|| clock::now().wall), line, dir }));
         let state = ScreenState::new(ScreenParts {
             readers: self.readers,
             writer: self.writer,
@@ -56,6 +61,9 @@ impl Web {
             tls: false,
             sign_in: self.sign_in,
             agency: self.agency,
+            staff: self.staff,
+            places: self.places,
+            hours: self.hours,
             clock: Box::new(clock::now),
             entropy: Box::new(System::default()),
             metrics: Arc::new(Registry::default()),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::journal::Journal;
+use super::news::{Changed, News};
 use super::record::{self, ALIVE};
 use super::writer::{Clock, Done, Health, Task};
 use crate::domain::call::Record;
@@ -42,6 +43,7 @@ pub(super) struct Thread {
     clock: Clock,
     done: Done,
     health: Arc<AtomicU8>,
+    news: News,
     /// What neither the database nor the journal took.
     unsaved: Vec<Record>,
     lost: u64,
@@ -50,6 +52,7 @@ pub(super) struct Thread {
 }
 
 impl Thread {
+    #[allow(clippy::too_many_arguments, reason = "what the thread owns, given once")]
     pub(super) fn new(
         conn: Connection,
         journal: Journal,
@@ -58,8 +61,9 @@ impl Thread {
         clock: Clock,
         done: Done,
         health: Arc<AtomicU8>,
+        news: News,
     ) -> Thread {
-        Thread { conn, journal, _lock: lock, queue, clock, done, health, unsaved: Vec::new(), lost: 0, tried: Instant::ZERO }
+        Thread { conn, journal, _lock: lock, queue, clock, done, health, news, unsaved: Vec::new(), lost: 0, tried: Instant::ZERO }
     }
 
     /// Until [`Task::Stop`], or until nobody holds a handle any more.
@@ -119,6 +123,7 @@ impl Thread {
             return;
         }
         let (seqs, records): (Vec<u64>, Vec<Record>) = group.into_iter().unzip();
+        let changes: Vec<Changed> = records.iter().map(Changed::of).collect();
         let committed = self.settled() && self.commit_or_warn(&records, PATIENCE);
         if !committed {
             self.keep(records);
@@ -126,6 +131,7 @@ impl Thread {
         for seq in seqs {
             (self.done)(seq);
         }
+        changes.into_iter().for_each(|what| self.news.tell(what));
     }
 
     fn commit_or_warn(&mut self, records: &[Record], patience: Duration) -> bool {
@@ -188,6 +194,7 @@ impl Thread {
             return;
         }
         self.unsaved.clear();
+        self.news.tell(Changed::Much);
         match self.journal.clear() {
             Ok(()) => {
                 tracing::info!(records = records.len(), torn = replay.torn, "the journal is in the database");

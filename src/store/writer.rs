@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::committer::Thread;
 use super::error::StoreError;
+use super::news::News;
 use super::open::Opened;
 use crate::domain::call::Record;
 use crate::domain::now::Now;
@@ -45,6 +46,7 @@ pub enum Health {
 pub struct Writer {
     tasks: SyncSender<Task>,
     health: Arc<AtomicU8>,
+    news: News,
 }
 
 /// The thread itself; whoever started it ends it.
@@ -98,6 +100,11 @@ impl Writer {
         self.job(f).await.unwrap_or(Err(StoreError::Stopped))
     }
 
+    /// What is written, as it is written.
+    pub fn news(&self) -> &News {
+        &self.news
+    }
+
     pub fn health(&self) -> Health {
         match self.health.load(Ordering::Relaxed) {
             0 => Health::Ok,
@@ -122,12 +129,12 @@ impl Opened {
     pub fn start(self, clock: Clock, done: Done) -> Result<(Writer, WriterThread), StoreError> {
         let (tasks, queue) = sync_channel(QUEUE);
         let health = Arc::new(AtomicU8::new(Health::Ok as u8));
-        let dir = self.dir;
-        let thread = Thread::new(self.conn, self.journal, self.lock, queue, clock, done, Arc::clone(&health));
+        let (dir, news) = (self.dir, News::default());
+        let thread = Thread::new(self.conn, self.journal, self.lock, queue, clock, done, Arc::clone(&health), news.clone());
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || thread.run())
             .map_err(|source| StoreError::Folder { dir, source })?;
-        Ok((Writer { tasks: tasks.clone(), health }, WriterThread { tasks, thread }))
+        Ok((Writer { tasks: tasks.clone(), health, news }, WriterThread { tasks, thread }))
     }
 }

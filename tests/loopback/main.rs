@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod baresip;
+mod double_call;
 mod kamailio;
+mod names;
 mod rows;
 mod sipp;
 mod stage;

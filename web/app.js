@@ -1,0 +1,192 @@
+// Live updates, keys and timers. Without it every page can be read and every form sent; it decides nothing.
+(() => {
+  const root = document.documentElement, kept = window.localStorage;
+  const one = (what, where = document) => where.querySelector(what);
+  const all = (what, where = document) => [...where.querySelectorAll(what)];
+  const EDITED = '.rappel:has(.modifier[open])';
+  const TYPED = 'input:not([type=checkbox]), textarea, select';
+
+  // the theme stands before the first paint
+  const theme = (name) => (name ? (root.dataset.theme = name) : delete root.dataset.theme);
+  theme(kept.theme);
+
+  // ---- parts of the page that change by themselves
+  const running = new Set(), again = new Set(), mine = new Map();
+  let versions = new Map(), skew = 0, toast, toastEnd, lost;
+  const rows = () => new Map(all('.rappel').map((row) => [row.id, row.dataset.version]));
+
+  const refresh = async (part) => {
+    if (!part) return;
+    const { id } = part;
+    if (running.has(id)) return again.add(id);
+    running.add(id);
+    const address = part.dataset.src || location.pathname + location.search;
+    try {
+      await htmx.ajax('GET', address, { source: part, target: part, select: '#' + id, swap: 'outerMorph' });
+    } catch { /* the strip says that the link is lost */ }
+    running.delete(id);
+    if (again.delete(id)) setTimeout(() => refresh(one('#' + id)), 50);
+  };
+  const refreshAll = (kind) => all(`[data-live${kind ? `~=${kind}` : ''}]`).forEach(refresh);
+
+  // what another person changed lights up; what this one did does not
+  const settle = () => {
+    const next = rows(), old = Date.now() - 3000;
+    for (const [id, version] of next) {
+      if (versions.get(id) !== version && !(mine.get(id) > old)) {
+        const row = one('#' + id);
+        row.classList.add('eclair');
+        setTimeout(() => row.classList.remove('eclair'), 2000);
+      }
+    }
+    versions = next;
+    const { compte = document.body.dataset.compte, retard = document.body.dataset.retard } = one('#file')?.dataset || {};
+    document.title = document.title.replace(/^(\(\d+\) )?/, compte > 0 ? `(${compte}) ` : '');
+    const icon = one('link[rel=icon]');
+    icon.href = icon.href.replace(/favicon.*$/, retard > 0 ? 'favicon-retard.svg' : 'favicon.svg');
+    if (toast !== one('#toast')) {
+      toast = one('#toast');
+      clearTimeout(toastEnd);
+      toastEnd = setTimeout(() => toast.replaceChildren(), 10000);
+    }
+    announce();
+    tick();
+  };
+
+  // said once for each state of a double call; the field is given the focus only if nobody types elsewhere
+  const said = new Set();
+  const announce = () => all('.appel2').forEach((call) => {
+    const key = call.dataset.id + call.dataset.etat;
+    if (said.has(key)) return;
+    said.add(key);
+    one('#annonce').textContent = call.dataset.annonce;
+    if (document.activeElement === document.body) one('[name=name]', call)?.focus();
+  });
+
+  const tick = () => all('[data-since]').forEach((timer) => {
+    const seconds = Math.max(0, Math.round((Date.now() + skew - Date.parse(timer.dataset.since)) / 1000));
+    const two = (n) => String(n).padStart(2, '0');
+    timer.textContent = `${two(Math.floor(seconds / 60))}:${two(seconds % 60)}`;
+    const { ambre, rouge } = timer.dataset;
+    if (rouge) timer.dataset.niveau = seconds >= rouge ? 'rouge' : seconds >= ambre ? 'ambre' : '';
+  });
+
+  // ---- the link
+  const link = (up, since) => {
+    if (up === !lost) return;
+    lost = !up;
+    const strip = one('#coupure');
+    strip.hidden = up;
+    one('span', strip).dataset.since = new Date(since + skew || 0).toISOString();
+    all('main button').forEach((button) => (button.disabled = lost));
+    tick();
+    refreshAll(up ? '' : 'line');
+  };
+  const heard = ({ kind, since }) => {
+    if (kind === 'up' || kind === 'down') link(kind === 'up', since);
+    else if (kind === 'snapshot') refreshAll('');
+    else if (kind !== 'start') refreshAll(kind);
+  };
+  const listen = () => {
+    if (!window.SharedWorker) return follow(heard);
+    const { port } = new SharedWorker(one('script[src$="events.js"]').src);
+    port.onmessage = ({ data }) => heard(data);
+    addEventListener('pagehide', () => port.postMessage('bye'));
+    addEventListener('pageshow', (event) => event.persisted && location.reload());
+  };
+
+  // ---- focus: what is sent leaves, the next row is there
+  let left;
+  addEventListener('htmx:before:request', ({ target }) => {
+    const row = target.closest?.('.rappel');
+    if (row && target.matches('form')) mine.set(row.id, Date.now());
+  });
+  addEventListener('htmx:before:swap', ({ detail: { ctx, tasks } }) => {
+    const row = document.activeElement.closest('.rappel');
+    left = row && { row: row.id, next: (row.nextElementSibling || row.previousElementSibling)?.id, edit: ctx.sourceElement?.closest('.modifier') };
+    // a row that is being edited stays, even if it left the view
+    const list = tasks.find(({ target }) => target?.id === 'file')?.fragment.querySelector('.rappels');
+    if (list) all(EDITED).forEach((edited) => one('#' + edited.id, list) || list.append(edited.cloneNode(true)));
+  });
+  addEventListener('htmx:after:swap', () => {
+    if (left && document.activeElement === document.body) {
+      const row = one('#' + left.row) || (left.next && one('#' + left.next)) || one('#titre-file');
+      ((left.edit && one('.modifier > summary', row)) || row)?.focus();
+    }
+    left = null;
+    settle();
+  });
+  addEventListener('toggle', ({ target }) => {
+    if (target.matches?.('.modifier') && !target.open) refresh(one('#file'));
+    if (target.matches?.('.modifier, .reporter') && target.open) one('textarea, input:not([type=hidden]), button', target)?.focus();
+  }, true);
+
+  // ---- the draft of the double call goes to the service each second while it is typed
+  let draft;
+  addEventListener('input', ({ target }) => {
+    const form = target.closest?.('form.brouillon');
+    if (!form || draft) return;
+    draft = setTimeout(() => {
+      draft = 0;
+      const body = new URLSearchParams(new FormData(form));
+      fetch('/second-call/draft', { method: 'POST', body, redirect: 'manual', headers: { 'HX-Request': 'true' } }).catch(() => {});
+    }, 1000);
+  });
+
+  // ---- keys
+  const here = () => document.activeElement.closest('.rappel') || one('.carte');
+  const step = (by) => {
+    const list = all('.rappel'), at = list.indexOf(document.activeElement.closest('.rappel'));
+    list[at < 0 ? 0 : Math.min(Math.max(at + by, 0), list.length - 1)]?.focus();
+  };
+  const press = (what) => () => {
+    const row = here();
+    if (row) one(what, row)?.click(); else step(0);
+  };
+  const unfold = (what) => () => {
+    const row = here(), fold = row && one(what, row);
+    if (fold) fold.open = true; else step(0);
+  };
+  const keys = {
+    j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
+    a: press('.appeler'), f: press('.fait'), r: unfold('.reporter'), e: unfold('.modifier'),
+    1: press('[data-touche="1"]'), 2: press('[data-touche="2"]'), 3: press('[data-touche="3"]'), 4: press('[data-touche="4"]'),
+    n: () => one('#entre')?.click(), z: () => one('#toast button')?.click(), '/': () => one('#q')?.focus(),
+    '?': () => { const help = one('#aide'); help.open = !help.open; one('summary', help).focus(); },
+  };
+  addEventListener('keydown', (event) => {
+    const { key, target } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (key === 'Escape') {
+      const fold = target.closest('details[open]');
+      if (!fold) return;
+      one('form', fold)?.reset();
+      fold.open = false;
+      return one('summary', fold).focus();
+    }
+    if (target.closest(TYPED) || kept.touches === 'non' || !keys[key]) return;
+    event.preventDefault();
+    keys[key]();
+  });
+
+  addEventListener('DOMContentLoaded', () => {
+    const address = new URL(location);
+    address.searchParams.delete('avis');
+    history.replaceState(null, '', address);
+    const button = one('#theme'), dark = () => root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+    if (!button) return;
+    const show = () => button.setAttribute('aria-pressed', dark());
+    button.hidden = false;
+    button.onclick = () => { kept.theme = dark() ? 'light' : 'dark'; theme(kept.theme); show(); };
+    show();
+    const touches = one('#touches');
+    touches.checked = kept.touches !== 'non';
+    touches.onchange = () => (kept.touches = touches.checked ? 'oui' : 'non');
+    skew = Date.parse(one('#ligne').dataset.now) - Date.now();
+    versions = rows();
+    settle();
+    setInterval(tick, 1000);
+    setInterval(() => lost || refresh(one('#file')), 30000);
+    listen();
+  });
+})();
