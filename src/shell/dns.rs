@@ -20,10 +20,9 @@ const DEFAULT_PORT: u16 = 5060;
 /// Targets of one SRV record set that are looked at.
 const MAX_TARGETS: usize = 8;
 
-/// Follows one trunk's name for ever.
+/// Follows one trunk's name for ever; an address ([`literal`]) needs nobody to follow it.
 pub async fn follow(trunk: usize, target: String, transport: Transport, inbox: mpsc::Sender<Inbox>) {
-    if let Some(address) = literal(&target) {
-        let _ = inbox.send(Inbox::Located(trunk, vec![address])).await;
+    if literal(&target).is_some() {
         return;
     }
     let resolver = match TokioResolver::builder_tokio().and_then(|b| b.build()) {
@@ -45,8 +44,8 @@ pub async fn follow(trunk: usize, target: String, transport: Transport, inbox: m
     }
 }
 
-/// `ip` or `ip:port`.
-fn literal(target: &str) -> Option<SocketAddr> {
+/// The address itself, where the target is `ip` or `ip:port`.
+pub fn literal(target: &str) -> Option<SocketAddr> {
     if let Ok(address) = target.parse::<SocketAddr>() {
         return Some(address);
     }

@@ -1,6 +1,6 @@
 //! `serve`: starts the threads in order, waits for signals, and lets everything end in order.
 //!
-//! Threads: one for signalling and rules, one for RTP, one that writes, tokio's for the page. Nothing here decides anything.
+//! Threads: one for signalling and rules, one or more for RTP, one that writes, tokio's for the page. Nothing here decides anything.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -33,6 +33,7 @@ use crate::switchboard::input::{Input, Seq};
 use crate::switchboard::line::Line;
 
 use super::clock::{self, System};
+use super::dns;
 use super::rtp_io::{self, PortRange, RtpIo};
 use super::signalling::{Inbox, MAX_INBOX, Signalling, Surroundings, Tickets};
 use super::sip_io::{MAX_STREAM_QUEUE, SipIo};
@@ -191,8 +192,13 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
 
 fn start_rtp(service: &Service, inbox: mpsc::Sender<Inbox>) -> Result<RtpIo, RunError> {
     let address = service.listen.first().map_or(IpAddr::from([0, 0, 0, 0]), |(_, a)| a.ip());
-    let config = rtp_io::Config { address, ports: service.ports, relay: relay::Config { silence_seconds: service.silence_seconds } };
-    let reports = Box::new(move |report| {
+    let config = rtp_io::Config {
+        address,
+        ports: service.ports,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        relay: relay::Config { silence_seconds: service.silence_seconds },
+    };
+    let reports = Arc::new(move |report| {
         // a report lost in a flood is a tone or a second of silence unseen, never a call
         let _ = inbox.try_send(Inbox::Media(report));
     });
@@ -300,8 +306,9 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
     line.load(kept.callbacks, kept.next_callback, &mut out);
     line.know(kept.names);
     let unwritten = stranded(now, &mut line, kept.stranded, out);
-    let mut lines = Lines::default();
-    for (settings, _) in service.trunks {
+    let (mut lines, mut located) = (Lines::default(), Vec::new());
+    for (trunk, (settings, _)) in service.trunks.into_iter().enumerate() {
+        located.extend(dns::literal(&settings.target).map(|address| (trunk, address)));
         lines.add(settings);
     }
     let parts = Parts {
@@ -315,7 +322,12 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
         entropy: Box::new(System::default()),
         new_entropy: Box::new(|| Box::new(System::default())),
     };
-    (Exchange::new(now, parts), unwritten)
+    let mut exchange = Exchange::new(now, parts);
+    // a trunk by address is heard from the first moment on; by name, as soon as it is resolved
+    for (trunk, address) in located {
+        exchange.handle_located(now, trunk, vec![address]);
+    }
+    (exchange, unwritten)
 }
 
 /// Calls that the last process left without end open their callbacks; what is to be written of it, after what `out` holds already.

@@ -10,6 +10,7 @@ pub mod calls;
 pub mod clips;
 mod committer;
 pub mod contacts;
+mod create;
 pub mod day;
 pub mod erase;
 pub mod error;

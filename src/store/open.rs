@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::callbacks::{self, LAST_CALLBACK, Stranded};
 use super::contacts;
+use super::create;
 use super::error::StoreError;
 use super::journal::Journal;
 use super::readers::Readers;
@@ -140,18 +141,24 @@ pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
 
 /// The writing connection: WAL, every commit on disk before it is said to be (synchronous=FULL).
 fn connect(dir: &Path) -> Result<Connection, StoreError> {
-    let path = dir.join(FILE);
-    // made by us first: SQLite gives -wal and -shm the mode of the database
-    private_file(&path).map_err(|source| StoreError::Folder { dir: dir.to_owned(), source })?;
-    let mut conn = Connection::open(path)?;
+    create::where_missing(dir)?;
+    // SQLite gives -wal and -shm the mode of the database
+    let mut conn = Connection::open(dir.join(FILE))?;
     conn.busy_timeout(PATIENCE)?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
     // what is erased is not there any more, on the disk neither
     conn.pragma_update(None, "secure_delete", true)?;
-    embedded::migrations::runner().run(&mut conn).map_err(Box::new)?;
+    migrate(&mut conn)?;
     Ok(conn)
+}
+
+/// All that is missing in one transaction: a start that is cut off has changed the tables wholly or not at all, and however
+/// many versions it comes from it waits for the disk once.
+pub(super) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
+    embedded::migrations::runner().set_grouped(true).run(conn).map_err(Box::new)?;
+    Ok(())
 }
 
 fn meta(conn: &Connection, key: &str) -> rusqlite::Result<Option<i64>> {

@@ -24,10 +24,12 @@ pub(super) struct Leg {
     pub control: Option<SocketAddr>,
     pub pass_keys: bool,
     pub next_control: Instant,
+    /// The name in its control reports, the same for the whole call (RFC 3550, 6.5.1).
+    cname: [u8; rtcp::CNAME],
 }
 
 impl Leg {
-    pub fn new(now: Instant, id: LegId, outgoing: Outgoing) -> Leg {
+    pub fn new(now: Instant, id: LegId, outgoing: Outgoing, cname: [u8; rtcp::CNAME]) -> Leg {
         let next_control = now + rtcp::INTERVAL / 2;
         Leg {
             id,
@@ -40,6 +42,7 @@ impl Leg {
             control: None,
             pass_keys: false,
             next_control,
+            cname,
         }
     }
 
@@ -77,7 +80,7 @@ impl Leg {
     }
 
     /// Writes a control report, where the peer takes packets at all.
-    pub fn report(&mut self, now: Instant, port: u16, cname: &[u8; rtcp::CNAME], out: &mut impl FnMut(Datagram)) {
+    pub fn report(&mut self, now: Instant, port: u16, out: &mut impl FnMut(Datagram)) {
         let Some(to) = self.outgoing.to else { return };
         let learnt = self.control.filter(|control| control.ip() == to.ip());
         let Some(to) = learnt.or_else(|| to.port().checked_add(1).map(|port| SocketAddr::new(to.ip(), port))) else { return };
@@ -86,7 +89,7 @@ impl Leg {
             rtcp::Sent { ssrc: outgoing.line.ssrc, timestamp: outgoing.line.wall(now), packets: outgoing.packets, octets: outgoing.octets };
         let heard = self.incoming.as_mut().and_then(|incoming| incoming.highest().map(|highest| (&mut incoming.reception, highest)));
         let mut buffer = [0; rtcp::MAX_REPORT];
-        let bytes = rtcp::write(&mut buffer, now, sent, heard, cname);
+        let bytes = rtcp::write(&mut buffer, now, sent, heard, &self.cname);
         out(Datagram { port, control: true, to, bytes });
     }
 }
