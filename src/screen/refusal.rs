@@ -86,6 +86,7 @@ impl From<StoreError> for Problem {
             StoreError::Locked(_)
             | StoreError::Folder { .. }
             | StoreError::Journal { .. }
+            | StoreError::Corrupt { .. }
             | StoreError::Migration(_)
             | StoreError::Sqlite(_)
             | StoreError::Hash => {

@@ -15,7 +15,7 @@ use crate::domain::call::Record;
 use crate::domain::callback::{Callback, CallbackId, Retry};
 use crate::domain::hours::Hours;
 use crate::domain::now::Now;
-use crate::domain::status::LineStatus;
+use crate::domain::status::{Health, LineStatus};
 use crate::exchange::lines::{LineSettings, Lines};
 use crate::exchange::media_plan::Sounds;
 use crate::exchange::{Config as ExchangeConfig, Exchange, Parts, Reload};
@@ -35,7 +35,7 @@ use crate::switchboard::line::Line;
 
 use super::clock::{self, System};
 use super::rtp_io::{self, PortRange, RtpIo};
-use super::signalling::{Inbox, MAX_INBOX, Signalling, Surroundings, Tickets};
+use super::signalling::{Inbox, MAX_INBOX, Records, Signalling, Surroundings, Tickets};
 use super::sip_io::{MAX_STREAM_QUEUE, SipIo};
 use crate::screen::SignIn;
 
@@ -70,6 +70,8 @@ pub struct Service {
     pub silence_seconds: u32,
     pub limits: Limits,
     pub state: PathBuf,
+    /// Rows older than that many days are erased.
+    pub calls_days: u32,
     pub web_listen: Vec<SocketAddr>,
     pub web_hosts: Vec<String>,
 }
@@ -115,7 +117,8 @@ struct Kept {
 /// Runs until SIGTERM or SIGINT and the end of the drain.
 pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let now = clock::now();
-    let opened = store::open(&service.state, now.wall)?;
+    let mut opened = store::open(&service.state, now.wall)?;
+    opened.keep_calls = Some(chrono::Days::new(u64::from(service.calls_days)));
     let kept = Kept {
         first_call: opened.greatest.0 + 1,
         callbacks: opened.callbacks.clone(),
@@ -153,12 +156,15 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let prompts = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
         let _ = sounds_inbox.blocking_send(Inbox::Sounds(Box::new(sounds(folder, music))));
     })?;
-    let record_writer = writer.clone();
+    let (record_writer, health_writer) = (writer.clone(), writer.clone());
     let (ready, ready_end) = oneshot::channel();
     let signalling_rtp = rtp.clone();
     let signalling = std::thread::Builder::new().name("signalling".to_owned()).spawn(move || {
-        let record = Box::new(move |seq: Seq, record| record_writer.record(seq.0, record).map_err(|(_, record)| record));
-        signalling_thread(service, kept, inbox_end, signalling_rtp, record, status, ready)
+        let records = Records {
+            write: Box::new(move |records| record_writer.records(records)),
+            health: Box::new(move |now| health_writer.health_at(now)),
+        };
+        signalling_thread(service, kept, inbox_end, signalling_rtp, records, status, ready)
     })?;
     let result = match ready_end.blocking_recv() {
         // calls are taken from here on; "healthy" is said once they would hear everything
@@ -185,14 +191,12 @@ fn start_rtp(service: &Service, inbox: mpsc::Sender<Inbox>) -> Result<RtpIo, Run
     RtpIo::start(config, Arc::new(clock::instant), || Box::new(System::default()), reports).map_err(RunError::Rtp)
 }
 
-type Recorder = Box<dyn Fn(Seq, crate::domain::call::Record) -> Result<(), crate::domain::call::Record> + Send>;
-
 fn signalling_thread(
     service: Service,
     kept: Kept,
     inbox: mpsc::Receiver<Inbox>,
     rtp: Arc<RtpIo>,
-    record: Recorder,
+    records: Records,
     status: watch::Sender<Arc<LineStatus>>,
     ready: oneshot::Sender<Result<(), RunError>>,
 ) {
@@ -221,7 +225,8 @@ fn signalling_thread(
             streams,
             inbox,
             rtp,
-            record,
+            records,
+            health: Health::Ok,
             status,
             tickets: Tickets::default(),
             idle: false,
@@ -233,7 +238,7 @@ fn signalling_thread(
     });
 }
 
-fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(Seq, Record)>) {
+fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(u64, Record)>) {
     let now = clock::now();
     let first = |wanted: Transport| service.listen.iter().find(|(t, _)| *t == wanted).map(|(_, a)| *a);
     let outside = Surroundings { rtp, udp: first(Transport::Udp), tcp: first(Transport::Tcp), advertise: service.advertise };
@@ -292,14 +297,14 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
     (Exchange::new(now, parts), unwritten)
 }
 
-/// Calls that the last process left without end open their callbacks; what is to be written of it.
-fn stranded(now: Now, line: &mut Line, calls: Vec<Stranded>) -> VecDeque<(Seq, Record)> {
+/// Calls that the last process left without their callbacks open them; what is to be written of it.
+fn stranded(now: Now, line: &mut Line, calls: Vec<Stranded>) -> VecDeque<(u64, Record)> {
     let mut out = Vec::new();
-    for Stranded { call, at, party, name } in calls {
-        line.handle(now, Input::Interrupted { call, at, caller: party, name }, &mut out);
+    for Stranded { call, at, party, name, outcome } in calls {
+        line.handle(now, Input::Stranded { call, at, caller: party, name, outcome }, &mut out);
     }
     let record = |effect| match effect {
-        Effect::Record(seq, record) => Some((seq, record)),
+        Effect::Record(seq, record) => Some((seq.0, record)),
         _ => None,
     };
     out.into_iter().filter_map(record).collect()
@@ -346,6 +351,8 @@ async fn signals(inbox: mpsc::Sender<Inbox>, signalling: &std::thread::JoinHandl
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hangup = signal(SignalKind::hangup())?;
+    // a limit on the size of files is an error like a full disk's, not an end
+    let _sizes = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -1,9 +1,10 @@
 //! The handle to the one thread that writes (`committer`): records, jobs, health. It never blocks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -12,10 +13,13 @@ use super::committer::Thread;
 use super::error::StoreError;
 use super::open::Opened;
 use crate::domain::call::Record;
-use crate::domain::now::Now;
+use crate::domain::now::{Instant, Now};
+pub use crate::domain::status::Health;
 
-/// Records and jobs that may wait for the thread.
+/// Batches of records and jobs that may wait for the thread.
 pub const QUEUE: usize = 16_384;
+/// Work that takes longer than this hangs: a disk that answers nothing (an ordinary fsync takes milliseconds).
+const STALL: Duration = Duration::from_secs(2);
 
 /// Both clocks, read by whoever may.
 pub type Clock = Box<dyn Fn() -> Now + Send>;
@@ -24,27 +28,26 @@ pub type Done = Box<dyn Fn(u64) + Send>;
 pub(super) type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 pub(super) enum Task {
-    Record(u64, Record),
+    /// What belongs together: one transaction has all of it or nothing.
+    Records(Vec<(u64, Record)>),
     Job(Job),
     Stop,
 }
 
-/// Where records go at this moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Health {
-    Ok = 0,
-    /// To the journal: the database is busy or failing.
-    Journal = 1,
-    /// To memory only: `readyz` 503, red banner.
-    Failing = 2,
+/// What the thread lets others see.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// A [`Health`].
+    pub(super) health: AtomicU8,
+    /// Since when it has been at one piece of work, in nanoseconds of the monotonic clock; 0 when it waits for some.
+    pub(super) busy: AtomicU64,
 }
 
 /// The handle that everyone who writes holds; cheap to clone, never blocks.
 #[derive(Clone, Debug)]
 pub struct Writer {
     tasks: SyncSender<Task>,
-    health: Arc<AtomicU8>,
+    seen: Arc<Seen>,
 }
 
 /// The thread itself; whoever started it ends it.
@@ -57,7 +60,7 @@ pub struct WriterThread {
 impl std::fmt::Debug for Task {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Task::Record(..) => "Record",
+            Task::Records(_) => "Records",
             Task::Job(_) => "Job",
             Task::Stop => "Stop",
         })
@@ -65,12 +68,17 @@ impl std::fmt::Debug for Task {
 }
 
 impl Writer {
-    /// Queues a record; `done(seq)` follows. With the queue full the record comes back, to be given again.
-    pub fn record(&self, seq: u64, record: Record) -> Result<(), (u64, Record)> {
-        self.tasks.try_send(Task::Record(seq, record)).map_err(|error| match error {
-            TrySendError::Full(Task::Record(seq, record)) | TrySendError::Disconnected(Task::Record(seq, record)) => (seq, record),
+    /// Queues records that belong together; `done(seq)` follows for each. With the queue full they come back, to be given again.
+    pub fn records(&self, records: Vec<(u64, Record)>) -> Result<(), Vec<(u64, Record)>> {
+        self.tasks.try_send(Task::Records(records)).map_err(|error| match error {
+            TrySendError::Full(Task::Records(records)) | TrySendError::Disconnected(Task::Records(records)) => records,
             TrySendError::Full(_) | TrySendError::Disconnected(_) => unreachable!("what was sent comes back"),
         })
+    }
+
+    /// [`Writer::records`] of one.
+    pub fn record(&self, seq: u64, record: Record) -> Result<(), Vec<(u64, Record)>> {
+        self.records(vec![(seq, record)])
     }
 
     /// Runs `f` on the writing connection, after what was queued before it. It waits 50 ms for another program's lock.
@@ -98,12 +106,19 @@ impl Writer {
         self.job(f).await.unwrap_or(Err(StoreError::Stopped))
     }
 
+    /// As the thread last said; it says nothing while the disk hangs, see [`Writer::health_at`].
     pub fn health(&self) -> Health {
-        match self.health.load(Ordering::Relaxed) {
+        match self.seen.health.load(Ordering::Relaxed) {
             0 => Health::Ok,
             1 => Health::Journal,
             _ => Health::Failing,
         }
+    }
+
+    /// The same, seen by one who knows what time it is.
+    pub fn health_at(&self, now: Instant) -> Health {
+        let busy = self.seen.busy.load(Ordering::Relaxed);
+        if busy != 0 && now.since(Instant(busy)) >= STALL { Health::Stalled } else { self.health() }
     }
 }
 
@@ -121,13 +136,13 @@ impl Opened {
     /// Starts the thread. `clock` is read for the heartbeat and the retries only.
     pub fn start(self, clock: Clock, done: Done) -> Result<(Writer, WriterThread), StoreError> {
         let (tasks, queue) = sync_channel(QUEUE);
-        let health = Arc::new(AtomicU8::new(Health::Ok as u8));
-        let dir = self.dir;
-        let thread = Thread::new(self.conn, self.journal, self.lock, queue, clock, done, Arc::clone(&health));
+        let seen = Arc::new(Seen::default());
+        let dir = self.dir.clone();
+        let thread = Thread::new(self, queue, clock, done, Arc::clone(&seen));
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || thread.run())
             .map_err(|source| StoreError::Folder { dir, source })?;
-        Ok((Writer { tasks: tasks.clone(), health }, WriterThread { tasks, thread }))
+        Ok((Writer { tasks: tasks.clone(), seen }, WriterThread { tasks, thread }))
     }
 }

@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::domain::call::{CallId, Extension, LegId};
 use crate::domain::callback::{CallResult, CallbackId, Fields};
 use crate::domain::identity::Caller;
+use crate::domain::outcome::Outcome;
+use crate::domain::status::Health;
 use crate::domain::text::ScreenText;
 
 /// A ticket of the page or of a command line: the answer goes back to whoever holds it.
@@ -61,8 +63,10 @@ pub enum Input {
     Open(bool),
     /// A command of the page.
     Page { ticket: Ticket, command: Command },
-    /// A call of the process before this one, whose end nobody saw (row 22).
-    Interrupted { call: CallId, at: DateTime<Utc>, caller: Caller, name: ScreenText },
+    /// A call of the process before this one that no callback is about: nobody saw its end (row 22), or its end alone was written.
+    Stranded { call: CallId, at: DateTime<Utc>, caller: Caller, name: ScreenText, outcome: Outcome },
+    /// Where records go from now on.
+    Records(Health),
     /// SIGTERM: new calls are refused, the running ones go on.
     Drain,
     /// The drain is over: everything ends.

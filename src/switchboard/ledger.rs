@@ -52,6 +52,19 @@ impl Missed {
     pub(super) fn unanswered() -> Missed {
         Missed { source: Source::Missed, counted: true, left_on_hold: false, shared: false }
     }
+
+    /// Whether such an end leaves somebody to call back, and how: the one rule, for calls that end and for those found at a start.
+    fn by(outcome: Outcome) -> Option<Missed> {
+        let lost = Missed::unanswered();
+        match outcome {
+            Outcome::Answered(Some(Why::Promised)) => Some(Missed { source: Source::DoubleCall, counted: false, ..lost }),
+            Outcome::Answered(Some(Why::LeftOnHold)) => Some(Missed { counted: false, left_on_hold: true, ..lost }),
+            Outcome::Answered(Some(Why::Cut)) => Some(Missed { counted: false, ..lost }),
+            Outcome::Attendant(_) => Some(Missed { source: Source::Attendant, ..lost }),
+            Outcome::Missed(_) | Outcome::Interrupted => Some(lost),
+            Outcome::Answered(None | Some(Why::Elsewhere)) | Outcome::Out(_) => None,
+        }
+    }
 }
 
 impl Ledger {
@@ -140,19 +153,12 @@ impl Line {
             return;
         }
         let who = (call.party.clone(), call.name.clone());
-        let (at, lost) = (call.arrived.wall, Missed::unanswered());
+        let at = call.arrived.wall;
+        if let Some(how) = Missed::by(outcome) {
+            let shared = outcome == Outcome::Missed(Reason::CallerGaveUp) && self.is_shared(call);
+            return self.missed(now, at, call.id, who, Missed { shared, ..how }, out);
+        }
         match (outcome, call.direction) {
-            (Outcome::Answered(Some(why @ (Why::Cut | Why::LeftOnHold | Why::Promised))), _) => {
-                let source = if why == Why::Promised { Source::DoubleCall } else { Source::Missed };
-                let how = Missed { source, counted: false, left_on_hold: why == Why::LeftOnHold, ..lost };
-                self.missed(now, at, call.id, who, how, out);
-            }
-            (Outcome::Missed(reason), _) => {
-                let shared = reason == Reason::CallerGaveUp && self.is_shared(call);
-                self.missed(now, at, call.id, who, Missed { shared, ..lost }, out);
-            }
-            (Outcome::Attendant(_), _) => self.missed(now, at, call.id, who, Missed { source: Source::Attendant, ..lost }, out),
-            (Outcome::Interrupted, _) => self.missed(now, at, call.id, who, lost, out),
             (Outcome::Answered(why), Direction::Incoming) => {
                 let when = self.hour(call.connected.unwrap_or(now).wall);
                 let sentence = match why {
@@ -163,6 +169,8 @@ impl Line {
             }
             (Outcome::Answered(_), _) => self.called_back(now, call, out),
             (Outcome::Out(out_as), _) => self.tried(now, call, out_as, out),
+            // those are lost callers
+            (Outcome::Missed(_) | Outcome::Attendant(_) | Outcome::Interrupted, _) => {}
         }
     }
 
@@ -171,8 +179,17 @@ impl Line {
     }
 
     /// A caller of the process before this one.
-    pub(super) fn interrupted(&mut self, now: Now, call: CallId, at: DateTime<Utc>, who: (Caller, ScreenText), out: &mut Vec<Effect>) {
-        self.missed(now, at, call, who, Missed::unanswered(), out);
+    pub(super) fn stranded(
+        &mut self,
+        now: Now,
+        (call, at): (CallId, DateTime<Utc>),
+        who: (Caller, ScreenText),
+        outcome: Outcome,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some(how) = Missed::by(outcome) {
+            self.missed(now, at, call, who, how, out);
+        }
     }
 
     /// Opens the one entry of that number, or adds to it.

@@ -118,7 +118,8 @@ impl Line {
             }
             Input::UnknownSource { address } => self.dirty |= self.alerts.unknown_source(now, address),
             Input::Page { ticket, command } => self.command(now, ticket, command, out),
-            Input::Interrupted { call, at, caller, name } => self.interrupted(now, call, at, (caller, name), out),
+            Input::Stranded { call, at, caller, name, outcome } => self.stranded(now, (call, at), (caller, name), outcome, out),
+            Input::Records(health) => self.dirty |= self.alerts.records(now, health),
             Input::Drain => self.drain(),
             Input::Stop => self.stop(now, out),
         }

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod baresip;
+mod faults;
 mod kamailio;
+mod kills;
 mod rows;
 mod sipp;
 mod stage;
