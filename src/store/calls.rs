@@ -236,7 +236,8 @@ mod tests {
             (Filter { number, outcome, ..Filter::default() }, "calls_by_number"),
         ] {
             let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", statement(&filter))).unwrap();
-            let steps: Vec<String> = explain.query_map([], |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
+            // what is asked for may stay unbound: it changes no plan
+            let steps: Vec<String> = explain.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>().unwrap();
             let of_calls: Vec<&String> = steps.iter().filter(|step| step.contains(" calls")).collect();
             let wanted = format!("SEARCH calls USING INDEX {index} (");
             assert!(!of_calls.is_empty() && of_calls.iter().all(|step| step.starts_with(&wanted)), "{filter:?}: {steps:?}");

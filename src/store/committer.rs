@@ -71,8 +71,6 @@ impl Thread {
         loop {
             let wait = if self.settled() { HEARTBEAT } else { RETRY };
             let task = self.queue.recv_timeout(if self.replayed > 0 { Duration::ZERO } else { wait });
-            // nanosecond 0 would say that it waits
-            self.seen.busy.store((self.clock)().instant.0.max(1), Ordering::Relaxed);
             match task {
                 Ok(task) => {
                     if !self.take(task) {
@@ -84,7 +82,6 @@ impl Thread {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.retry();
-            self.seen.busy.store(0, Ordering::Relaxed);
         }
         self.finish();
     }
@@ -98,7 +95,9 @@ impl Thread {
     fn take(&mut self, first: Task) -> bool {
         let mut group = Vec::new();
         let mut next = Some(first);
+        let mut tasks = 0;
         while let Some(task) = next {
+            tasks += 1;
             match task {
                 Task::Records(records) => {
                     group.extend(records);
@@ -119,6 +118,7 @@ impl Thread {
             next = self.queue.try_recv().ok();
         }
         self.write(group);
+        self.seen.finished.fetch_add(tasks, Ordering::Relaxed);
         true
     }
 

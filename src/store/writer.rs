@@ -1,8 +1,8 @@
 //! The handle to the one thread that writes (`committer`): records, jobs, health. It never blocks.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub use crate::domain::status::Health;
 
 /// Batches of records and jobs that may wait for the thread.
 pub const QUEUE: usize = 16_384;
-/// Work that takes longer than this hangs: a disk that answers nothing (an ordinary fsync takes milliseconds).
+/// With work to do, a writer that finishes nothing for so long hangs: a disk that answers nothing (an ordinary fsync takes milliseconds).
 const STALL: Duration = Duration::from_secs(2);
 
 /// Both clocks, read by whoever may.
@@ -39,8 +39,11 @@ pub(super) enum Task {
 pub(super) struct Seen {
     /// A [`Health`].
     pub(super) health: AtomicU8,
-    /// Since when it has been at one piece of work, in nanoseconds of the monotonic clock; 0 when it waits for some.
-    pub(super) busy: AtomicU64,
+    /// Tasks given to it, and tasks it is done with.
+    given: AtomicU64,
+    pub(super) finished: AtomicU64,
+    /// What was finished when that was last seen to change, or to be all, and when.
+    progress: Mutex<(u64, Instant)>,
 }
 
 /// The handle that everyone who writes holds; cheap to clone, never blocks.
@@ -70,9 +73,24 @@ impl std::fmt::Debug for Task {
 impl Writer {
     /// Queues records that belong together; `done(seq)` follows for each. With the queue full they come back, to be given again.
     pub fn records(&self, records: Vec<(u64, Record)>) -> Result<(), Vec<(u64, Record)>> {
-        self.tasks.try_send(Task::Records(records)).map_err(|error| match error {
-            TrySendError::Full(Task::Records(records)) | TrySendError::Disconnected(Task::Records(records)) => records,
-            TrySendError::Full(_) | TrySendError::Disconnected(_) => unreachable!("what was sent comes back"),
+        self.give(Task::Records(records)).map_err(|back| match back {
+            Task::Records(records) => records,
+            Task::Job(_) | Task::Stop => unreachable!("what was sent comes back"),
+        })
+    }
+
+    fn give(&self, task: Task) -> Result<(), Task> {
+        self.seen.given.fetch_add(1, Ordering::Relaxed);
+        self.tasks.try_send(task).map_err(|error| {
+            self.seen.given.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(task) => task,
+                TrySendError::Disconnected(task) => {
+                    // a writer that ended by a panic takes nothing any more
+                    self.seen.health.store(Health::Failing as u8, Ordering::Relaxed);
+                    task
+                }
+            }
         })
     }
 
@@ -93,7 +111,7 @@ impl Writer {
             let _ = reply.send(f(conn));
         });
         // a job that finds no room is dropped with its reply: the receiver sees it
-        let _ = self.tasks.try_send(Task::Job(job));
+        let _ = self.give(Task::Job(job));
         receiver
     }
 
@@ -115,10 +133,14 @@ impl Writer {
         }
     }
 
-    /// The same, seen by one who knows what time it is.
+    /// The same, asked again and again by one who knows what time it is.
     pub fn health_at(&self, now: Instant) -> Health {
-        let busy = self.seen.busy.load(Ordering::Relaxed);
-        if busy != 0 && now.since(Instant(busy)) >= STALL { Health::Stalled } else { self.health() }
+        let finished = self.seen.finished.load(Ordering::Relaxed);
+        let mut progress = self.seen.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if finished == self.seen.given.load(Ordering::Relaxed) || finished != progress.0 {
+            *progress = (finished, now);
+        }
+        if now.since(progress.1) >= STALL { Health::Stalled } else { self.health() }
     }
 }
 
