@@ -62,7 +62,8 @@ pub enum CallResult {
 }
 
 /// What a person may write of a callback; what is left out stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Fields {
     pub party: Option<Caller>,
     pub name: Option<ScreenText>,

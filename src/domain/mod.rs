@@ -6,6 +6,7 @@ pub mod entropy;
 pub mod holidays;
 pub mod hours;
 pub mod identity;
+pub mod key;
 pub mod now;
 pub mod number;
 pub mod outcome;

@@ -2,6 +2,7 @@
 
 use crate::domain::call::LegId;
 use crate::domain::identity::Caller;
+use crate::domain::key::Key;
 use crate::domain::now::Now;
 use crate::domain::text::ScreenText;
 use crate::media::command::{Command as MediaCommand, Report};
@@ -12,6 +13,7 @@ use crate::sip::message::{Message, Method, Start};
 use crate::sip::uri::Uri;
 use crate::switchboard::input::{Gone, Input, Progress, Refusal};
 
+use super::keys;
 use super::legs::{Leg, Side};
 use super::media_plan::{self, Offered};
 use super::{Exchange, Output};
@@ -27,7 +29,12 @@ impl Exchange {
                 Peer::Phone => self.phone_dials(now, session, flow, &request, offer.as_deref()),
             },
             Event::Provisional { session, status, sdp } => self.on_provisional(session, status, sdp.as_deref()),
-            Event::Accepted { session, response: _, sdp } => self.on_accepted(now, session, sdp.as_deref()),
+            Event::Accepted { session, response, sdp } => {
+                if let Some(leg) = self.legs.of(session) {
+                    self.note_allowed(leg, &response);
+                }
+                self.on_accepted(now, session, sdp.as_deref());
+            }
             Event::Rejected { session, status, response, provisional } => {
                 self.on_rejected(session, status, response.as_deref(), provisional);
             }
@@ -42,7 +49,15 @@ impl Exchange {
             Event::Lost { session } => self.gone(session, Gone::Lost),
             Event::Offer { session, sdp } => self.on_offer(now, session, sdp.as_deref()),
             Event::Reoffered { session, status, sdp } => self.on_reoffered(session, status, sdp.as_deref()),
-            Event::Info { .. } => {}
+            Event::Info { session, content_type, body } => {
+                if let (Some(leg), Some(key)) = (self.legs.of(session), keys::of_info(&content_type, &body)) {
+                    // the relay passes on what comes as RTP only
+                    if let Some(to) = self.legs.get(leg).and_then(|leg| leg.passes_keys_to) {
+                        self.media(MediaCommand::Keys(to, vec![key.sign()]));
+                    }
+                    self.inputs.push_back(Input::Key { leg, key });
+                }
+            }
             Event::Refer { session, request } => self.on_refer(now, session, &request),
             Event::Pong { session, status } => self.on_pong(session, status),
             Event::Request { id, peer, flow, request } => self.on_request(now, id, peer, flow, &request),
@@ -102,6 +117,7 @@ impl Exchange {
         }
         let digits = dialled(request);
         self.legs.insert(leg, Leg::new(Side::Phone(extension.clone()), vec![session], flow.remote.ip(), media));
+        self.note_allowed(leg, request);
         self.inputs.push_back(Input::Dials { leg, extension, digits });
     }
 
@@ -266,8 +282,7 @@ impl Exchange {
                     leg.media.heard = true;
                 }
             }
-            // keys in a call have no function yet: they are removed, not relayed
-            Report::Key(..) => {}
+            Report::Key(leg, sign) => self.inputs.extend(Key::new(sign).map(|key| Input::Key { leg, key })),
             Report::Played(leg) => self.inputs.push_back(Input::Played { leg }),
             Report::Silent(leg, seconds) => self.on_silence(now, leg, seconds),
             Report::Speaks(leg) => {

@@ -4,13 +4,15 @@
 //! `switchboard`, what a message means in `sip`. No socket, no clock.
 //!
 //! [`legs`] the legs of running calls · [`events`] SIP and media events to inputs · [`effects`] effects to SIP and media ·
-//! [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
+//! [`keys`] keys pressed · `party` who a phone hears · [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
 
 pub mod effects;
 pub mod events;
+pub mod keys;
 pub mod legs;
 pub mod lines;
 pub mod media_plan;
+mod party;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};

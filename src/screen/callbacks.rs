@@ -137,7 +137,7 @@ fn read(body: &[u8]) -> Result<Body, Problem> {
     serde_json::from_slice(body).map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "La demande n'est pas du JSON lisible."))
 }
 
-fn fields(body: &Body) -> Result<Fields, Problem> {
+pub(super) fn fields(body: &Body) -> Result<Fields, Problem> {
     let party = text(body, "number")?.map(|number| {
         let number = E164::parse_national_or_international(&number);
         number.map(Caller::Known).map_err(|error| Problem::field("number", format!("{error}.")))

@@ -102,6 +102,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::NotFound => Problem::new(StatusCode::NOT_FOUND, "Cet appel n'est plus en cours."),
             Refusal::Conflict(why) => Problem::new(StatusCode::CONFLICT, why),
+            Refusal::Invalid { field, detail } => Problem::field(field, detail),
         }
     }
 }

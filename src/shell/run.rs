@@ -12,9 +12,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::dialplan::rules::Rules;
 use crate::domain::call::Record;
-use crate::domain::callback::{Callback, CallbackId, Retry};
+use crate::domain::callback::Retry;
 use crate::domain::hours::Hours;
-use crate::domain::now::Now;
 use crate::domain::status::{Health, LineStatus};
 use crate::exchange::lines::{LineSettings, Lines};
 use crate::exchange::media_plan::Sounds;
@@ -26,14 +25,13 @@ use crate::sip::auth::PhoneAccount;
 use crate::sip::endpoint::{Config as EndpointConfig, Endpoint};
 use crate::sip::guard::{Guard, GuardConfig, PeerAddress};
 use crate::sip::registrar::{Registrar, RegistrarConfig};
-use crate::store::callbacks::Stranded;
 use crate::store::{self, StoreError};
-use crate::switchboard::config::{CallbackRules, LineConfig, PhoneConfig, TrunkConfig};
-use crate::switchboard::effect::Effect;
-use crate::switchboard::input::{Input, Seq};
+use crate::switchboard::config::{CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
+use crate::switchboard::input::Seq;
 use crate::switchboard::line::Line;
 
 use super::clock::{self, System};
+use super::kept::Kept;
 use super::rtp_io::{self, PortRange, RtpIo};
 use super::signalling::{Inbox, MAX_INBOX, Records, Signalling, Surroundings, Tickets};
 use super::sip_io::{MAX_STREAM_QUEUE, SipIo};
@@ -59,6 +57,10 @@ pub struct Service {
     pub phones: Vec<Phone>,
     pub ring: Vec<crate::domain::call::Extension>,
     pub ring_time: Duration,
+    pub waiting_after: Duration,
+    pub offer_time: Duration,
+    pub keypad: KeypadRules,
+    pub second_by_phone: bool,
     pub hours: Hours,
     pub rules: Rules,
     pub per_hour: usize,
@@ -106,25 +108,12 @@ pub enum RunError {
 /// Reads the configuration again; the error is what to tell the owner, in French.
 pub type Reloader = Box<dyn Fn() -> Result<Reload, String> + Send>;
 
-/// What the records hold for the line.
-struct Kept {
-    first_call: i64,
-    callbacks: Vec<Callback>,
-    next_callback: CallbackId,
-    stranded: Vec<Stranded>,
-}
-
 /// Runs until SIGTERM or SIGINT and the end of the drain.
 pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let now = clock::now();
     let mut opened = store::open(&service.state, now.wall)?;
     opened.keep_calls = Some(chrono::Days::new(u64::from(service.calls_days)));
-    let kept = Kept {
-        first_call: opened.greatest.0 + 1,
-        callbacks: opened.callbacks.clone(),
-        next_callback: opened.next_callback,
-        stranded: opened.stranded.clone(),
-    };
+    let kept = Kept::of(&opened);
     let readers = opened.readers();
     if opened.torn > 0 {
         tracing::warn!(lines = opened.torn, "lines of the journal were torn and could not be read");
@@ -264,10 +253,19 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
                 .collect(),
             ring: service.ring,
             ring_time: service.ring_time,
+            waiting_after: service.waiting_after,
+            offer_time: service.offer_time,
+            keypad: service.keypad,
+            second_by_phone: service.second_by_phone,
             trunks: service
                 .trunks
                 .iter()
-                .map(|(t, channels)| TrunkConfig { name: t.name.clone(), channels: *channels, shared: t.shared })
+                .map(|(t, channels)| TrunkConfig {
+                    name: t.name.clone(),
+                    channels: *channels,
+                    shared: t.shared,
+                    keypad_code: t.keypad_code.clone(),
+                })
                 .collect(),
             per_hour: service.per_hour,
             silence: Duration::from_secs(u64::from(service.silence_seconds)),
@@ -277,8 +275,7 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
         kept.first_call,
         1,
     );
-    line.load(kept.callbacks, kept.next_callback);
-    let unwritten = stranded(now, &mut line, kept.stranded);
+    let unwritten = kept.load(now, &mut line);
     let mut lines = Lines::default();
     for (settings, _) in service.trunks {
         lines.add(settings);
@@ -295,19 +292,6 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
         new_entropy: Box::new(|| Box::new(System::default())),
     };
     (Exchange::new(now, parts), unwritten)
-}
-
-/// Calls that the last process left without their callbacks open them; what is to be written of it.
-fn stranded(now: Now, line: &mut Line, calls: Vec<Stranded>) -> VecDeque<(u64, Record)> {
-    let mut out = Vec::new();
-    for Stranded { call, at, party, name, outcome } in calls {
-        line.handle(now, Input::Stranded { call, at, caller: party, name, outcome }, &mut out);
-    }
-    let record = |effect| match effect {
-        Effect::Record(seq, record) => Some((seq.0, record)),
-        _ => None,
-    };
-    out.into_iter().filter_map(record).collect()
 }
 
 /// The built-in prompts, the agency's own over them. A file that cannot be read is said and the built-in one serves.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::error::StoreError;
 use super::record::raise;
 use crate::domain::call::CallId;
-use crate::domain::callback::{Callback, CallbackId};
+use crate::domain::callback::{Callback, CallbackId, Fields};
 use crate::domain::identity::Caller;
 use crate::domain::outcome::Outcome;
 use crate::domain::text::ScreenText;
@@ -36,6 +36,8 @@ pub struct Stranded {
     pub party: Caller,
     pub name: ScreenText,
     pub outcome: Outcome,
+    /// What a person had typed of it.
+    pub form: Fields,
 }
 
 /// Word for word the condition of the index `calls_stranded`, so that a start looks at no other row. The switchboard's rule has the last word.
@@ -114,14 +116,18 @@ fn read_all(conn: &Connection, sql: &str, limit: i64) -> Result<Vec<Callback>, S
 
 /// Calls whose callback is missing, oldest first.
 pub fn stranded(conn: &Connection) -> Result<Vec<Stranded>, StoreError> {
-    let mut statement =
-        conn.prepare(&format!("SELECT id, at, party, raw, name, outcome, reason FROM calls WHERE {STRANDED} ORDER BY id"))?;
+    // left to itself, the planner reads every missed call there is
+    let mut statement = conn.prepare(&format!(
+        "SELECT id, at, party, raw, name, outcome, reason, fields FROM calls INDEXED BY calls_stranded
+         LEFT JOIN drafts ON drafts.call = calls.id WHERE {STRANDED} ORDER BY id"
+    ))?;
     let rows = statement.query_map([], |row| {
         let (kind, name): (String, String) = (row.get(2)?, row.get(4)?);
         let (outcome, reason): (String, Option<String>) = (row.get(5)?, row.get(6)?);
         let (call, at) = (CallId(row.get(0)?), DateTime::from_timestamp_millis(row.get(1)?).unwrap_or_default());
         let (party, name) = (super::calls::party(&kind, row.get(3)?), ScreenText::clean(&name));
-        Ok(Outcome::from_words(&outcome, reason.as_deref()).map(|outcome| Stranded { call, at, party, name, outcome }))
+        let form = row.get::<_, Option<String>>(7)?.and_then(|fields| serde_json::from_str(&fields).ok()).unwrap_or_default();
+        Ok(Outcome::from_words(&outcome, reason.as_deref()).map(|outcome| Stranded { call, at, party, name, outcome, form }))
     })?;
     Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }

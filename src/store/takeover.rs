@@ -81,6 +81,7 @@ fn copy_from(copy: &Connection, path: &Path) -> Result<(), StoreError> {
     copy.execute_batch(&format!(
         "BEGIN;
          INSERT OR REPLACE INTO main.meta SELECT * FROM disk.meta;
+         INSERT INTO main.drafts SELECT * FROM disk.drafts;
          INSERT INTO main.callbacks SELECT * FROM disk.callbacks;
          INSERT INTO main.calls SELECT * FROM disk.calls WHERE outcome IS NULL
              OR id > (SELECT coalesce(max(id), 0) FROM disk.calls) - {COPIED};

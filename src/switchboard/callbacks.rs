@@ -190,7 +190,8 @@ fn reopen(entry: &mut Callback) {
     entry.to_confirm = false;
 }
 
-fn write(entry: &mut Callback, fields: Fields) {
+/// What is given replaces what stood there.
+pub(super) fn write(entry: &mut Callback, fields: Fields) {
     if let Some(party) = fields.party {
         entry.party = party;
     }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::call::{CallId, Extension, LegId};
 use crate::domain::callback::{CallResult, CallbackId, Fields};
 use crate::domain::identity::Caller;
+use crate::domain::key::Key;
 use crate::domain::outcome::Outcome;
 use crate::domain::status::Health;
 use crate::domain::text::ScreenText;
@@ -43,6 +44,8 @@ pub enum Input {
     PhoneSilent { leg: LegId },
     /// Sound, or an answer to a later probe, from such a phone.
     PhoneSpeaks { leg: LegId },
+    /// The other side of this leg pressed a key (RFC 4733, in-band where allowed, or INFO).
+    Key { leg: LegId, key: Key },
     /// A sound that is played once is over.
     Played { leg: LegId },
     /// An authenticated phone asks to transfer the party of its call (REFER). `digits` as in `Dials`.
@@ -64,7 +67,7 @@ pub enum Input {
     /// A command of the page.
     Page { ticket: Ticket, command: Command },
     /// A call of the process before this one that no callback is about: nobody saw its end (row 22), or its end alone was written.
-    Stranded { call: CallId, at: DateTime<Utc>, caller: Caller, name: ScreenText, outcome: Outcome },
+    Stranded { call: CallId, at: DateTime<Utc>, caller: Caller, name: ScreenText, outcome: Outcome, form: Box<Fields> },
     /// Where records go from now on.
     Records(Health),
     /// SIGTERM: new calls are refused, the running ones go on.
@@ -113,11 +116,54 @@ pub enum Gone {
 #[allow(clippy::large_enum_variant, reason = "one at a time, handed on at once")]
 pub enum Command {
     HangUp(CallId),
+    /// A person acts on a double call.
+    Second {
+        person: String,
+        target: Box<SecondTarget>,
+        what: SecondCommand,
+    },
+    /// Opens or closes the keypad of a call.
+    Keypad {
+        call: CallId,
+        open: bool,
+    },
+    /// Keys to the far end of a call.
+    SendKeys {
+        call: CallId,
+        keys: Vec<Key>,
+    },
     /// A person changes the ledger.
     Callback {
         person: String,
         what: CallbackCommand,
     },
+}
+
+/// Which double call is meant; with neither, the one on that person's phone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecondTarget {
+    /// Either of its calls.
+    pub id: Option<CallId>,
+    pub extension: Option<Extension>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecondCommand {
+    Take {
+        /// Call 1 ends.
+        end_first: bool,
+    },
+    /// To the attendant.
+    SendAway,
+    Swap,
+    /// Call 2 ends with this callback, back to call 1.
+    Save(Box<Fields>),
+    /// The same with what is known.
+    Resume,
+    /// Call 2 needs no callback.
+    Done,
+    /// The form as typed so far.
+    Draft(Box<Fields>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

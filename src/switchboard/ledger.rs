@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::domain::call::{CallId, Direction, Extension, Record};
-use crate::domain::callback::{Callback, CallbackId, CallbackState, Mark, Retry, Source};
+use crate::domain::callback::{Callback, CallbackId, CallbackState, Fields, Mark, Retry, Source};
 use crate::domain::hours::Hours;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
@@ -152,11 +152,20 @@ impl Line {
         if call.emergency || call.direction == Direction::Internal {
             return;
         }
-        let who = (call.party.clone(), call.name.clone());
+        // a call 2 is kept as its form says
+        let form = call.form.clone();
+        let who = (form.party.clone().unwrap_or_else(|| call.party.clone()), call.name.clone(), form.clone());
         let at = call.arrived.wall;
         if let Some(how) = Missed::by(outcome) {
+            let answered = matches!(outcome, Outcome::Answered(_));
+            if answered && form.party.as_ref().is_some_and(|typed| *typed != call.party) {
+                let sentence = format!("promis à un autre numéro par {}", self.person(call.extension.as_ref()));
+                self.closed_by_fact(now, call, sentence, false, out);
+            }
+            let promised = outcome == Outcome::Answered(Some(Why::Promised));
+            let owner = if promised { self.person(call.extension.as_ref()) } else { String::new() };
             let shared = outcome == Outcome::Missed(Reason::CallerGaveUp) && self.is_shared(call);
-            return self.missed(now, at, call.id, who, Missed { shared, ..how }, out);
+            return self.promised(now, at, (call.id, owner), who, Missed { shared, ..how }, out);
         }
         match (outcome, call.direction) {
             (Outcome::Answered(why), Direction::Incoming) => {
@@ -183,22 +192,36 @@ impl Line {
         &mut self,
         now: Now,
         (call, at): (CallId, DateTime<Utc>),
-        who: (Caller, ScreenText),
+        (caller, name, form): (Caller, ScreenText, Fields),
         outcome: Outcome,
         out: &mut Vec<Effect>,
     ) {
         if let Some(how) = Missed::by(outcome) {
-            self.missed(now, at, call, who, how, out);
+            let who = (form.party.clone().unwrap_or(caller), name, form);
+            self.promised(now, at, (call, String::new()), who, how, out);
         }
     }
 
-    /// Opens the one entry of that number, or adds to it.
+    /// A caller whom nobody answered.
     pub(super) fn missed(
         &mut self,
         now: Now,
         at: DateTime<Utc>,
         call: CallId,
         (party, name): (Caller, ScreenText),
+        how: Missed,
+        out: &mut Vec<Effect>,
+    ) {
+        self.promised(now, at, (call, String::new()), (party, name, Fields::default()), how, out);
+    }
+
+    /// Opens the one entry of that number, or adds to it; what a person typed of the call stands in it.
+    fn promised(
+        &mut self,
+        now: Now,
+        at: DateTime<Utc>,
+        (call, owner): (CallId, String),
+        (party, name, form): (Caller, ScreenText, Fields),
         how: Missed,
         out: &mut Vec<Effect>,
     ) {
@@ -228,6 +251,10 @@ impl Line {
         }
         entry.last_at = entry.last_at.max(now.wall.min(at).max(entry.first_at));
         entry.call = Some(call);
+        if entry.owner.is_empty() {
+            entry.owner = owner;
+        }
+        super::callbacks::write(&mut entry, Fields { party: None, ..form });
         self.keep(entry, out);
     }
 
@@ -277,6 +304,14 @@ impl Line {
         match retry {
             Retry::After(time) => hours.opening_from(now.checked_add_signed(chrono::TimeDelta::from_std(time).ok()?)?),
             Retry::HalfDay => hours.next_start(now),
+        }
+    }
+
+    /// Number and name that a phone shows of that call's party; of a colleague, the owner of its phone.
+    pub(super) fn shown_to(&self, call: &Call, extension: &Extension) -> (String, String) {
+        match call.extension.as_ref().filter(|from| call.direction == Direction::Internal && *from != extension) {
+            Some(from) => (Caller::Extension(from.0.clone()).display(), self.person(Some(from))),
+            None => (call.party.display(), self.shown_name(call)),
         }
     }
 

@@ -17,7 +17,7 @@ use super::call::{Call, State};
 use super::config::{LineConfig, Router};
 use super::desk::Desk;
 use super::effect::{Effect, Refuse};
-use super::input::{Input, Refusal, Seq};
+use super::input::{Input, Refusal, Seq, Ticket};
 use super::ledger::Ledger;
 use super::legs::Legs;
 use super::timers::{Owner, Timers};
@@ -56,6 +56,8 @@ pub struct Line {
     pub(super) emergency: bool,
     pub(super) dirty: bool,
     pub(super) ledger: Ledger,
+    /// Drafts of a form that are being written, and who waits for it.
+    pub(super) drafts: HashMap<Seq, Ticket>,
 }
 
 impl Line {
@@ -80,6 +82,7 @@ impl Line {
             emergency: false,
             dirty: true,
             ledger: Ledger::default(),
+            drafts: HashMap::new(),
         }
     }
 
@@ -106,6 +109,7 @@ impl Line {
             Input::PhoneSilent { leg } => self.phone_silent(now, leg, out),
             Input::PhoneSpeaks { leg } => self.phone_speaks(leg, out),
             Input::Transfers { leg, digits } => self.transfers(now, leg, &digits, out),
+            Input::Key { leg, key } => self.key(now, leg, key, out),
             Input::Played { leg } => self.played(now, leg, out),
             Input::Recorded(seq) => self.recorded(seq, out),
             Input::Phone { extension, registered } => self.phone(&extension, registered),
@@ -118,7 +122,9 @@ impl Line {
             }
             Input::UnknownSource { address } => self.dirty |= self.alerts.unknown_source(now, address),
             Input::Page { ticket, command } => self.command(now, ticket, command, out),
-            Input::Stranded { call, at, caller, name, outcome } => self.stranded(now, (call, at), (caller, name), outcome, out),
+            Input::Stranded { call, at, caller, name, outcome, form } => {
+                self.stranded(now, (call, at), (caller, name, *form), outcome, out);
+            }
             Input::Records(health) => self.dirty |= self.alerts.records(now, health),
             Input::Drain => self.drain(),
             Input::Stop => self.stop(now, out),
@@ -138,6 +144,10 @@ impl Line {
                         self.said_no(now, leg, leg_was.call, Refusal::Silent, out);
                     }
                 }
+                Owner::Offer(call) => self.offer_time_is_over(now, call, out),
+                Owner::Hold(call) => self.hold_reminder(now, call, out),
+                Owner::Keypad(call) => self.keypad_time_is_over(call, out),
+                Owner::Rest(desk) => self.rested(desk),
                 Owner::Emergency => {
                     self.emergency = false;
                     self.alerts.clear("emergency");
@@ -208,6 +218,9 @@ impl Line {
 
     pub(super) fn recorded(&mut self, seq: Seq, out: &mut Vec<Effect>) {
         self.ledger.recorded(seq, out);
+        if let Some(ticket) = self.drafts.remove(&seq) {
+            out.push(Effect::Reply(ticket, Ok(None)));
+        }
         let Some(call) = self.awaited.remove(&seq).and_then(|id| self.calls.get_mut(&id)) else { return };
         match &mut call.state {
             State::Hunting(hunt) => {
@@ -218,7 +231,7 @@ impl Line {
                 calling.opened = None;
                 calling.tell(out);
             }
-            State::Speaking(_) | State::Talking(_) | State::Transferring(_) => {}
+            State::Speaking(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) => {}
         }
     }
 

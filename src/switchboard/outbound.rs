@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{Direction, Extension, LegId};
+use crate::domain::callback::Fields;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason};
@@ -14,6 +15,7 @@ use super::config::Route;
 use super::desk::DeskState;
 use super::effect::{Effect, Refuse, Sound};
 use super::input::{Progress, Refusal, Seq};
+use super::keypad::Keypad;
 use super::legs::Who;
 use super::line::{Line, MAX_CALLS, Phase, REPLY_SECONDS};
 use super::ringing::{Hunt, Targets};
@@ -82,6 +84,8 @@ impl Line {
             trunk: None,
             connected: None,
             recorded: true,
+            keypad: Keypad::default(),
+            form: Fields::default(),
             state,
         };
         match (refused, route) {
@@ -209,7 +213,9 @@ impl Line {
         while self.legs.channels_used(trunk) >= channels {
             let on_trunk =
                 |call: &&Call| !call.emergency && call.legs().iter().any(|l| self.legs.get(*l).is_some_and(|l| l.who == Who::Trunk(trunk)));
-            let held = |call: &&Call| matches!(&call.state, State::Talking(t) if t.caller.holds || t.callee.holds);
+            let held = |call: &&Call| {
+                matches!(&call.state, State::Talking(t) if t.caller.holds || t.callee.holds) || matches!(call.state, State::Held(_))
+            };
             let youngest = self.calls.values().rev().filter(on_trunk).find(held).or_else(|| self.calls.values().rev().find(on_trunk));
             let Some(call) = youngest.map(|call| call.id).and_then(|id| self.take(id)) else { return };
             let end = call.broken_off(Reason::Overloaded, Refuse::Busy);
@@ -297,7 +303,7 @@ impl Call {
     pub(super) fn given_up(&self) -> End {
         match &self.state {
             State::Speaking(s) => End::out(s.outcome, s.why),
-            State::Hunting(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) => {
+            State::Hunting(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) => {
                 End::new(Outcome::Out(Out::Cancelled), Refuse::Cancelled)
             }
         }

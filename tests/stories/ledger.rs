@@ -123,8 +123,8 @@ fn a_start_finds_every_lost_caller_without_callback_and_nobody_else() {
     // whatever the search gives, the rule opens; whatever the rule opens of incoming calls, the search gives
     let mut house = House::new();
     let mut opens = |outcome| {
-        let (call, caller, name) = (CallId(1), Caller::Withheld, ScreenText::default());
-        !ledger(&house.effects(Input::Stranded { call, at, caller, name, outcome })).is_empty()
+        let (call, caller, name, form) = (CallId(1), Caller::Withheld, ScreenText::default(), Box::default());
+        !ledger(&house.effects(Input::Stranded { call, at, caller, name, outcome, form })).is_empty()
     };
     let wanted: Vec<i64> = (1..).zip(Outcome::all()).filter(|(_, outcome)| opens(*outcome)).map(|(n, _)| 2 * n).collect();
     assert_eq!(found.iter().map(|s| s.call.0).collect::<Vec<_>>(), wanted);

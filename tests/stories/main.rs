@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod double_call;
 mod house;
 mod incoming;
 mod ledger;
