@@ -82,6 +82,9 @@ pub struct Callback {
     pub version: u64,
     pub party: Caller,
     pub name: ScreenText,
+    /// A person wrote the name: it outlives this entry.
+    #[serde(default)]
+    pub named: bool,
     pub source: Source,
     pub subject: String,
     pub owner: String,

@@ -21,6 +21,7 @@ use std::time::Duration;
 use crate::domain::call::{Extension, LegId, Record};
 use crate::domain::entropy::Entropy;
 use crate::domain::hours::Hours;
+use crate::domain::names::Contacts;
 use crate::domain::now::{Instant, Now};
 use crate::domain::status::{Health, LineStatus};
 use crate::media::command::{Command as MediaCommand, Report};
@@ -183,6 +184,12 @@ impl Exchange {
 
     pub fn handle_command(&mut self, now: Now, ticket: Ticket, command: Command) {
         self.inputs.push_back(Input::Page { ticket, command });
+        self.settle(now);
+    }
+
+    /// The contacts changed.
+    pub fn set_contacts(&mut self, now: Now, contacts: Contacts) {
+        self.inputs.push_back(Input::Contacts(contacts));
         self.settle(now);
     }
 

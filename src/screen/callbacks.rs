@@ -122,7 +122,7 @@ fn id_of(id: Id) -> Result<CallbackId, Problem> {
 }
 
 /// The shape of the API.
-fn shown(c: &Callback, now: DateTime<Utc>) -> Value {
+pub fn shown(c: &Callback, now: DateTime<Utc>) -> Value {
     let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
     json!({
         "id": c.id, "kind": "callback", "number": c.party.number().map(E164::as_str), "display": c.party.display(), "name": c.name.as_str(),

@@ -6,9 +6,11 @@
 pub mod backoff;
 pub mod callbacks;
 pub mod calls;
+pub mod contacts;
 pub mod guard;
 pub mod line;
 pub mod login;
+pub mod openapi;
 pub mod page;
 pub mod refusal;
 pub mod second_call;
@@ -34,10 +36,12 @@ pub fn router(state: ScreenState) -> Router {
         .route("/healthz", get(line::healthz))
         .route("/readyz", get(line::readyz))
         .route("/metrics", get(line::metrics))
+        .route("/api/openapi.json", get(openapi::openapi))
         .route("/api/line", get(line::line))
         .route("/api/calls", get(calls::list))
         .route("/api/calls/{id}", get(calls::one))
         .route("/api/calls/{id}/hangup", post(calls::hangup))
+        .route("/api/contacts", get(contacts::list))
         .route("/api/calls/{id}/keypad", post(second_call::keypad))
         .route("/api/calls/{id}/send-keys", post(second_call::send_keys))
         .route("/api/second-call", patch(second_call::draft))

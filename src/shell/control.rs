@@ -13,20 +13,30 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::domain::number::E164;
+use crate::store::contacts::{self, Contact};
 use crate::store::people::{self, PeopleRequest};
-use crate::store::{StoreError, Writer};
+use crate::store::{Health, StoreError, Writer, erase, open_beside};
+use crate::switchboard::effect::Refusal;
+use crate::switchboard::input::Command;
+
+use super::signalling::Inbox;
 
 /// The socket's name in the state folder.
 pub const FILE: &str = "control.sock";
-/// The longest request or answer.
-const LINE_MAX: u64 = 64 * 1024;
+/// The longest request: a hundred thousand contacts with a word each. It is allocated as it comes.
+const REQUEST_MAX: u64 = 64 * 1024 * 1024;
+/// The longest answer.
+const ANSWER_MAX: u64 = 64 * 1024;
 /// Commands served at a time.
 const CONNECTIONS: usize = 8;
-/// How long a command may take to say what it wants, and the service to answer.
+/// How long a command may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the service may take to carry it out: contacts by the hundred thousand on a slow disk.
+const WORK: Duration = Duration::from_secs(120);
 /// The pause after a failed accept (out of descriptors).
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -34,6 +44,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     People(PeopleRequest),
+    /// Merged by number, all or none.
+    Contacts(Vec<Contact>),
+    /// Everything about a number goes.
+    Erase(E164),
 }
 
 /// The lines that the command prints, or the French sentence of its failure.
@@ -51,6 +65,16 @@ pub type WallClock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 pub struct Control {
     listener: UnixListener,
     path: PathBuf,
+}
+
+/// What stands behind the socket.
+#[derive(Clone)]
+pub struct Behind {
+    pub writer: Writer,
+    pub clock: WallClock,
+    pub line: mpsc::Sender<Inbox>,
+    /// The state folder.
+    pub dir: PathBuf,
 }
 
 impl Drop for Control {
@@ -73,7 +97,7 @@ impl Control {
     }
 
     /// Serves for ever; drop the future to end it.
-    pub async fn serve(self, writer: Writer, clock: WallClock) {
+    pub async fn serve(self, behind: Behind) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -85,9 +109,9 @@ impl Control {
                     continue;
                 }
             };
-            let (writer, clock) = (writer.clone(), Arc::clone(&clock));
+            let behind = behind.clone();
             tokio::spawn(async move {
-                if !matches!(timeout(PATIENCE, one(stream, &writer, &clock)).await, Ok(Ok(()))) {
+                if !matches!(timeout(PATIENCE + WORK, one(stream, behind)).await, Ok(Ok(()))) {
                     tracing::debug!("a command left without its answer");
                 }
                 drop(place);
@@ -96,24 +120,63 @@ impl Control {
     }
 }
 
-async fn one(mut stream: UnixStream, writer: &Writer, clock: &WallClock) -> io::Result<()> {
+async fn one(mut stream: UnixStream, behind: Behind) -> io::Result<()> {
     let (read, mut write) = stream.split();
     let mut line = String::new();
-    BufReader::new(read.take(LINE_MAX)).read_line(&mut line).await?;
-    let answer = match serde_json::from_str(&line) {
-        Ok(Request::People(request)) => {
-            let now = clock();
-            match writer.run(move |conn| people::carry_out(conn, &request, now)).await {
-                Ok(lines) => Answer::Done(lines),
-                Err(error) => Answer::Refused(error.to_string()),
-            }
-        }
+    timeout(PATIENCE, BufReader::new(read.take(REQUEST_MAX)).read_line(&mut line)).await??;
+    let request = serde_json::from_str(&line);
+    drop(line);
+    let answer = match request {
+        Ok(request) => behind.carry_out(request).await.map_or_else(Answer::Refused, Answer::Done),
         Err(_) => Answer::Refused("Le service n'a pas compris la commande : sa version est-elle la même ?".to_owned()),
     };
     let mut bytes = serde_json::to_vec(&answer)?;
     bytes.push(b'\n');
     write.write_all(&bytes).await?;
     write.shutdown().await
+}
+
+impl Behind {
+    /// The lines to print, or the sentence that says why not.
+    async fn carry_out(self, request: Request) -> Result<Vec<String>, String> {
+        match request {
+            Request::People(request) => {
+                let now = (self.clock)();
+                self.writer.run(move |conn| people::carry_out(conn, &request, now)).await.map_err(|error| error.to_string())
+            }
+            Request::Contacts(contacts) => self.import(contacts).await,
+            Request::Erase(number) => self.erase(number).await,
+        }
+    }
+
+    /// On a connection of its own, so that records never wait behind it; the line knows the names before the command has its answer.
+    async fn import(self, contacts: Vec<Contact>) -> Result<Vec<String>, String> {
+        let dir = self.dir;
+        let merged = tokio::task::spawn_blocking(move || -> Result<_, StoreError> {
+            let mut conn = open_beside(&dir)?;
+            Ok((contacts::merge(&mut conn, &contacts)?, contacts::all(&conn)?))
+        });
+        let (merged, all) = merged.await.map_err(|_| StoreError::Stopped.to_string())?.map_err(|error| error.to_string())?;
+        self.line.send(Inbox::Contacts(all)).await.map_err(|_| StoreError::Stopped.to_string())?;
+        Ok(vec![merged.to_string()])
+    }
+
+    /// The line forgets first, so that it writes nothing of that number afterwards; then the rows go.
+    async fn erase(self, number: E164) -> Result<Vec<String>, String> {
+        if self.writer.health() != Health::Ok {
+            return Err(StoreError::Busy.to_string());
+        }
+        let (reply, answer) = oneshot::channel();
+        let stopped = || StoreError::Stopped.to_string();
+        self.line.send(Inbox::Command(Command::Forget(number.clone()), reply)).await.map_err(|_| stopped())?;
+        match timeout(PATIENCE, answer).await {
+            Ok(Ok(Ok(_))) => {}
+            Ok(Ok(Err(Refusal::Conflict(why)))) => return Err(why.to_owned()),
+            Ok(Ok(Err(Refusal::NotFound | Refusal::Invalid { .. })) | Err(_)) | Err(_) => return Err(stopped()),
+        }
+        let erased = self.writer.run(move |conn| erase::erase(conn, &number)).await;
+        erased.map(|erased| vec![erased.to_string()]).map_err(|error| error.to_string())
+    }
 }
 
 /// Asks the service of a state folder, if one listens there: `None` when none does.
@@ -126,13 +189,13 @@ pub fn ask(dir: &Path, request: &Request) -> Result<Option<Answer>, StoreError> 
         Err(error) => return Err(broken(error)),
     };
     let mut exchange = move || -> io::Result<Answer> {
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(WORK))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut bytes = serde_json::to_vec(request)?;
         bytes.push(b'\n');
         stream.write_all(&bytes)?;
         let mut line = String::new();
-        io::BufReader::new((&stream).take(LINE_MAX)).read_line(&mut line)?;
+        io::BufReader::new((&stream).take(ANSWER_MAX)).read_line(&mut line)?;
         Ok(serde_json::from_str(&line)?)
     };
     exchange().map(Some).map_err(broken)

@@ -113,7 +113,7 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let now = clock::now();
     let mut opened = store::open(&service.state, now.wall)?;
     opened.keep_calls = Some(chrono::Days::new(u64::from(service.calls_days)));
-    let kept = Kept::of(&opened);
+    let kept = Kept::of(&mut opened);
     let readers = opened.readers();
     if opened.torn > 0 {
         tracing::warn!(lines = opened.torn, "lines of the journal were torn and could not be read");

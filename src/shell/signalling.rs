@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::call::{LegId, Record};
+use crate::domain::names::Contacts;
 use crate::domain::now::Instant;
 use crate::domain::status::{Health, LineStatus};
 use crate::exchange::media_plan::Sounds;
@@ -43,6 +44,7 @@ pub enum Inbox {
     Command(Command, oneshot::Sender<Answer>),
     Located(usize, Vec<SocketAddr>),
     Sounds(Box<Sounds>),
+    Contacts(Contacts),
     Reload(Box<Reload>),
     Drain,
     Stop,
@@ -67,10 +69,13 @@ pub struct Signalling {
     pub relay_backlog: VecDeque<MediaCommand>,
 }
 
+type Together = Vec<(u64, Record)>;
+type Write = Box<dyn Fn(Together) -> Result<(), Together> + Send>;
+
 /// The writer, as this thread knows it: neither may wait.
 pub struct Records {
     /// Takes records that belong together; they come back when the queue is full.
-    pub write: Box<dyn Fn(Vec<(u64, Record)>) -> Result<(), Vec<(u64, Record)>> + Send>,
+    pub write: Write,
     pub health: Box<dyn Fn(Instant) -> Health + Send>,
 }
 
@@ -155,6 +160,7 @@ impl Signalling {
                 self.exchange.handle_command(now, ticket, command);
             }
             Inbox::Located(trunk, addresses) => self.exchange.handle_located(now, trunk, addresses),
+            Inbox::Contacts(contacts) => self.exchange.set_contacts(now, contacts),
             Inbox::Sounds(sounds) => self.exchange.set_sounds(*sounds),
             Inbox::Reload(reload) => self.exchange.reload(now, *reload),
             Inbox::Drain => self.exchange.drain(now),

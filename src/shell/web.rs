@@ -14,7 +14,7 @@ use crate::sip::api::Transport;
 use crate::store::{Readers, Writer};
 
 use super::clock::{self, System};
-use super::control::Control;
+use super::control::{Behind, Control};
 use super::dns;
 use super::run::RunError;
 use super::signalling::Inbox;
@@ -43,9 +43,10 @@ impl Web {
             tokio::spawn(dns::follow(trunk, target, transport, self.inbox.clone()));
         }
         let (commands, asked) = mpsc::channel(MAX_ASKED);
-        tokio::spawn(forward(asked, self.inbox));
+        tokio::spawn(forward(asked, self.inbox.clone()));
         let control = Control::bind(&self.state)?;
-        tokio::spawn(control.serve(self.writer.clone(), Arc::new(|| clock::now().wall)));
+        let (writer, line, dir) = (self.writer.clone(), self.inbox, self.state);
+        tokio::spawn(control.serve(Behind { writer, clock: Arc::new(|| clock::now().wall), line, dir }));
         let state = ScreenState::new(ScreenParts {
             readers: self.readers,
             writer: self.writer,

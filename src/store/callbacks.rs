@@ -8,6 +8,7 @@ use super::record::raise;
 use crate::domain::call::CallId;
 use crate::domain::callback::{Callback, CallbackId, Fields};
 use crate::domain::identity::Caller;
+use crate::domain::number::E164;
 use crate::domain::outcome::Outcome;
 use crate::domain::text::ScreenText;
 
@@ -91,6 +92,26 @@ pub fn one(conn: &Connection, id: CallbackId) -> Result<Option<Callback>, StoreE
     let data: Option<String> =
         conn.prepare_cached("SELECT data FROM callbacks WHERE id = ?1")?.query_row([id.0], |row| row.get(0)).optional()?;
     Ok(data.and_then(|data| read(&data)))
+}
+
+/// Every entry of that number, oldest first.
+pub fn of(conn: &Connection, number: &E164) -> Result<Vec<Callback>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT data FROM callbacks WHERE number = ?1 ORDER BY id")?;
+    let rows = statement.query_map([number.as_str()], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(rows.iter().filter_map(|data| read(data)).collect())
+}
+
+/// Hands every entry to `f`, oldest first, however many there are; `f` ends it by an error.
+pub fn each<E: From<StoreError>>(conn: &Connection, mut f: impl FnMut(Callback) -> Result<(), E>) -> Result<(), E> {
+    let sqlite = |error: rusqlite::Error| E::from(StoreError::from(error));
+    let mut statement = conn.prepare("SELECT data FROM callbacks ORDER BY id").map_err(sqlite)?;
+    let mut rows = statement.query([]).map_err(sqlite)?;
+    while let Some(row) = rows.next().map_err(sqlite)? {
+        if let Some(callback) = read(&row.get::<_, String>(0).map_err(sqlite)?) {
+            f(callback)?;
+        }
+    }
+    Ok(())
 }
 
 /// Every open entry, and the last closed ones.

@@ -13,7 +13,7 @@ pub enum StoreError {
     Journal { file: PathBuf, source: std::io::Error },
     /// Nothing of it was changed.
     #[error(
-        "La base de données {} est abîmée ({found}). Rien n'y a été touché : gardez ce fichier de côté et remettez une sauvegarde à sa place.",
+        "La base de données {} est abîmée ({found}). Rien n'y a été touché. Remettez une sauvegarde : rappel restore FICHIER ; le fichier abîmé reste gardé.",
         .file.display()
     )]
     Corrupt { file: PathBuf, found: String },
@@ -35,6 +35,15 @@ pub enum StoreError {
     BadCode(String),
     #[error("Le mot de passe n'a pas pu être protégé.")]
     Hash,
+    #[error("{} n'est pas une sauvegarde de rappel, ou elle est abîmée ({why}).", .file.display())]
+    NoBackup { file: PathBuf, why: String },
+    #[error("{} vient d'une version plus récente de rappel : mettez d'abord celle-ci à jour.", .0.display())]
+    NewerBackup(PathBuf),
+    /// Erasing would be undone by the next start.
+    #[error("Des appels attendent encore dans le journal : démarrez le service une fois, puis recommencez.")]
+    Waiting,
+    #[error("Cela ferait plus de {} contacts : rien n'a été changé. Importez un fichier plus petit.", crate::domain::names::MAX_CONTACTS)]
+    TooManyContacts,
 }
 
 impl From<rusqlite::Error> for StoreError {

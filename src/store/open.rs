@@ -17,6 +17,7 @@ use super::readers::Readers;
 use super::takeover;
 use crate::domain::call::{CallId, Record};
 use crate::domain::callback::{Callback, CallbackId};
+use crate::domain::names::Names;
 
 /// The database's name in the state folder.
 pub const FILE: &str = "rappel.db";
@@ -52,6 +53,7 @@ pub struct Opened {
     pub keep_calls: Option<Days>,
     /// When the process before this one last wrote.
     pub alive: Option<DateTime<Utc>>,
+    pub names: Names,
     /// The time without a process, when it is worth a row (row 27).
     pub outage: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Records that came out of the journal, and lines of it that were none.
@@ -72,7 +74,7 @@ pub fn open(dir: &Path, now: DateTime<Utc>) -> Result<Opened, StoreError> {
     let mut conn = connect(dir)?;
     let unreadable = |source| StoreError::Journal { file: dir.join(super::journal::FILE), source };
     let mut journal = Journal::open(dir).map_err(unreadable)?;
-    let taken = takeover::take(&mut conn, &dir.join(FILE), &mut journal, now, |copy| migrate(copy))?;
+    let taken = takeover::take(&mut conn, &dir.join(FILE), &mut journal, now, migrate)?;
     let unsaved = match taken.unsaved {
         Some(unsaved) => unsaved,
         None => {
@@ -96,6 +98,7 @@ pub fn open(dir: &Path, now: DateTime<Utc>) -> Result<Opened, StoreError> {
         outage: taken.outage,
         replayed: taken.replayed,
         torn: taken.torn,
+        names: taken.names,
     })
 }
 
@@ -106,7 +109,18 @@ pub fn open_for_changes(dir: &Path) -> Result<(Connection, File), StoreError> {
     Ok((connect(dir)?, lock))
 }
 
-fn take_lock(dir: &Path) -> Result<File, StoreError> {
+/// A further writing connection of the process that holds the folder, for a change so long that records must not wait behind it:
+/// they go to the journal meanwhile.
+pub fn open_beside(dir: &Path) -> Result<Connection, StoreError> {
+    connect(dir)
+}
+
+/// The newest migration that this program knows.
+pub(super) fn newest_migration() -> i64 {
+    embedded::migrations::runner().get_migrations().iter().map(|m| i64::from(m.version())).max().unwrap_or_default()
+}
+
+pub(super) fn take_lock(dir: &Path) -> Result<File, StoreError> {
     let folder = |source| StoreError::Folder { dir: dir.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(folder)?;
     let lock = private_file(&dir.join(LOCK)).map_err(folder)?;
@@ -117,7 +131,7 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn private_file(path: &Path) -> std::io::Result<File> {
+pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
@@ -132,6 +146,8 @@ fn connect(dir: &Path) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
+    // what is erased is not there any more, on the disk neither
+    conn.pragma_update(None, "secure_delete", true)?;
     migrate(&mut conn)?;
     Ok(conn)
 }

@@ -10,11 +10,13 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 
 use super::callbacks::{self, LAST_CALLBACK, Stranded};
+use super::contacts;
 use super::error::StoreError;
 use super::journal::Journal;
 use super::record::{self, ALIVE, LAST_CALL};
 use crate::domain::call::{CallId, Record};
 use crate::domain::callback::{Callback, CallbackId};
+use crate::domain::names::Names;
 use crate::domain::outcome::Outcome;
 
 /// How long the start waits for another program that holds the database.
@@ -36,6 +38,7 @@ pub(super) struct Taken {
     pub(super) callbacks: Vec<Callback>,
     pub(super) next_callback: CallbackId,
     pub(super) stranded: Vec<Stranded>,
+    pub(super) names: Names,
     pub(super) alive: Option<DateTime<Utc>>,
     pub(super) outage: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub(super) replayed: usize,
@@ -81,6 +84,7 @@ fn copy_from(copy: &Connection, path: &Path) -> Result<(), StoreError> {
     copy.execute_batch(&format!(
         "BEGIN;
          INSERT OR REPLACE INTO main.meta SELECT * FROM disk.meta;
+         INSERT INTO main.contacts SELECT * FROM disk.contacts;
          INSERT INTO main.drafts SELECT * FROM disk.drafts;
          INSERT INTO main.callbacks SELECT * FROM disk.callbacks;
          INSERT INTO main.calls SELECT * FROM disk.calls WHERE outcome IS NULL
@@ -123,8 +127,9 @@ fn take_over(conn: &mut Connection, journal: &mut Journal, now: DateTime<Utc>) -
     let greatest = CallId(meta(&tx, LAST_CALL)?.unwrap_or_default());
     let (callbacks, stranded) = (callbacks::load(&tx)?, callbacks::stranded(&tx)?);
     let next_callback = CallbackId(meta(&tx, LAST_CALLBACK)?.unwrap_or_default() + 1);
+    let names = contacts::names(&tx)?;
     tx.commit()?;
-    Ok(Taken { greatest, interrupted, callbacks, next_callback, stranded, alive, outage, replayed, torn, unsaved: None })
+    Ok(Taken { greatest, interrupted, callbacks, next_callback, stranded, names, alive, outage, replayed, torn, unsaved: None })
 }
 
 fn meta(conn: &Connection, key: &str) -> rusqlite::Result<Option<i64>> {

@@ -74,6 +74,8 @@ pub struct TrunkConfig {
 /// What dialled digits mean (RULES 7), asked of the dial plan.
 pub trait Router: Send {
     fn route(&self, extension: &Extension, digits: &str) -> Route;
+    /// A number that only machines and telemarketers call from (RULES 6).
+    fn is_automated(&self, number: &E164) -> bool;
 }
 
 /// The decision on dialled digits.
@@ -102,6 +104,10 @@ pub enum Switch {
 }
 
 impl Router for Rules {
+    fn is_automated(&self, number: &E164) -> bool {
+        self.numbering.is_automated(number)
+    }
+
     fn route(&self, extension: &Extension, digits: &str) -> Route {
         let refused = |why, prompt| Route::Refused { why, party: dialled(digits), prompt: Some(prompt) };
         match route::route(digits, extension, self).kind {

@@ -111,6 +111,10 @@ impl Line {
                 out.push(Effect::Reply(ticket, if done { Ok(None) } else { Err(NO_TALK) }));
             }
             Command::Callback { person, what } => self.callback_command(now, ticket, &person, what, out),
+            Command::Forget(number) => {
+                let answer = self.forget(number).map(|()| None);
+                out.push(Effect::Reply(ticket, answer));
+            }
         }
     }
 

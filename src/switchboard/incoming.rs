@@ -53,6 +53,7 @@ impl Line {
             return;
         }
         let full = self.calls.len() >= MAX_CALLS;
+        let who = self.named(who);
         let (party, name) = who.clone();
         let (id, seq) = self.opened(now, Direction::Incoming, who, None, out);
         self.legs.arrived(leg, id, Who::Trunk(trunk));
@@ -102,6 +103,7 @@ impl Line {
 
     /// The exchange refused it already: its row is all that is left (rows 20, 21).
     pub(super) fn turned_away(&mut self, now: Now, who: (Caller, ScreenText), reason: Reason, out: &mut Vec<Effect>) {
+        let who = self.named(who);
         let (party, name) = who.clone();
         let (call, _) = self.opened(now, Direction::Incoming, who, None, out);
         let outcome = Outcome::Missed(reason);

@@ -8,6 +8,8 @@ use crate::domain::call::{CallId, Extension, LegId};
 use crate::domain::callback::{CallResult, CallbackId, Fields};
 use crate::domain::identity::Caller;
 use crate::domain::key::Key;
+use crate::domain::names::Contacts;
+use crate::domain::number::E164;
 use crate::domain::outcome::Outcome;
 use crate::domain::status::Health;
 use crate::domain::text::ScreenText;
@@ -64,6 +66,8 @@ pub enum Input {
     TrunkRefused { trunk: usize, status: u16 },
     /// The opening hours say so now (`[hours]`, evaluated by the shell at each change and once at start).
     Open(bool),
+    /// All contacts, as they are from now on.
+    Contacts(Contacts),
     /// A command of the page.
     Page { ticket: Ticket, command: Command },
     /// A call of the process before this one that no callback is about: nobody saw its end (row 22), or its end alone was written.
@@ -137,6 +141,8 @@ pub enum Command {
         person: String,
         what: CallbackCommand,
     },
+    /// Nothing is to be known of that number any more (RGPD); its rows are the store's.
+    Forget(E164),
 }
 
 /// Which double call is meant; with neither, the one on that person's phone.

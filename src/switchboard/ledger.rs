@@ -12,6 +12,7 @@ use crate::domain::callback::{Callback, CallbackId, CallbackState, Fields, Mark,
 use crate::domain::hours::Hours;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
+use crate::domain::number::E164;
 use crate::domain::outcome::{Out, Outcome, Reason, Why};
 use crate::domain::text::ScreenText;
 
@@ -27,8 +28,6 @@ const REACHED: Duration = Duration::from_secs(15);
 const SURELY_REACHED: Duration = Duration::from_secs(60);
 /// A busy number is tried again after this time.
 pub(super) const BUSY_AGAIN: Duration = Duration::from_secs(600);
-/// Prefixes of automated calls (Arcep, decision 2022-1583).
-const AUTOMATED: [&str; 12] = ["0162", "0163", "0270", "0271", "0377", "0378", "0424", "0425", "0568", "0569", "0948", "0949"];
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
@@ -86,6 +85,7 @@ impl Ledger {
             marks: if matches!(party, Caller::Unreadable(_)) { vec![Mark::ToCheck] } else { Vec::new() },
             party,
             name: ScreenText::default(),
+            named: false,
             source,
             subject: String::new(),
             owner: String::new(),
@@ -115,6 +115,12 @@ impl Ledger {
         if let Some((ticket, callback)) = self.waiting.remove(&seq) {
             out.push(Effect::Reply(ticket, Ok(Some(Box::new(callback)))));
         }
+    }
+
+    /// Every entry of that number.
+    pub(super) fn erase(&mut self, number: &E164) {
+        self.entries.retain(|_, entry| entry.party.number() != Some(number));
+        self.waiting.retain(|_, (_, entry)| entry.party.number() != Some(number));
     }
 
     fn forget(&mut self) {
@@ -230,7 +236,8 @@ impl Line {
             Some(open) => open.clone(),
             None => {
                 let first = self.ledger.entries.values().all(|c| c.party != party);
-                let folded = first && name.is_empty() && is_automated(&party);
+                let automated = party.number().is_some_and(|number| self.config.router.is_automated(number));
+                let folded = first && automated && !self.names.is_contact(&party);
                 Callback { folded, ..self.ledger.new_entry(at, party, how.source) }
             }
         };
@@ -255,7 +262,8 @@ impl Line {
             entry.owner = owner;
         }
         super::callbacks::write(&mut entry, Fields { party: None, ..form });
-        self.keep(entry, out);
+        self.remember(&entry);
+        self.keep(self.with_name(entry), out);
     }
 
     fn closed_by_fact(&mut self, now: Now, call: &Call, sentence: String, to_confirm: bool, out: &mut Vec<Effect>) {
@@ -320,7 +328,8 @@ impl Line {
         let Some(open) = self.ledger.open_of(&call.party) else { return call.name.as_str().to_owned() };
         let timezone = self.config.callbacks.hours.timezone;
         let due = open.due.map(|due| due.with_timezone(&timezone).format("%Hh%M").to_string());
-        let name = if open.name.is_empty() { &call.name } else { &open.name };
+        let contact = self.names.contact(&call.party).filter(|_| !open.named);
+        let name = contact.unwrap_or(if open.name.is_empty() { &call.name } else { &open.name });
         let owner = if open.owner.is_empty() { None } else { Some(format!("({})", open.owner)) };
         let words = [Some("RAPPEL".to_owned()), due, Some(name.as_str().to_owned()), owner];
         words.into_iter().flatten().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
@@ -343,9 +352,4 @@ impl Line {
 fn length(time: Duration) -> String {
     let seconds = time.as_secs();
     if seconds < 60 { format!("{seconds} s") } else { format!("{} min {:02}", seconds / 60, seconds % 60) }
-}
-
-fn is_automated(party: &Caller) -> bool {
-    let national = party.number().and_then(|number| number.national());
-    national.is_some_and(|number| AUTOMATED.iter().any(|prefix| number.starts_with(prefix)))
 }

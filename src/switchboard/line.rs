@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::domain::call::{CallId, Direction, Extension, Record};
 use crate::domain::identity::Caller;
+use crate::domain::names::Names;
 use crate::domain::now::{Instant, Now};
 use crate::domain::outcome::Reason;
 use crate::domain::text::ScreenText;
@@ -56,6 +57,7 @@ pub struct Line {
     pub(super) emergency: bool,
     pub(super) dirty: bool,
     pub(super) ledger: Ledger,
+    pub(super) names: Names,
     /// Drafts of a form that are being written, and who waits for it.
     pub(super) drafts: HashMap<Seq, Ticket>,
 }
@@ -82,6 +84,7 @@ impl Line {
             emergency: false,
             dirty: true,
             ledger: Ledger::default(),
+            names: Names::default(),
             drafts: HashMap::new(),
         }
     }
@@ -121,6 +124,7 @@ impl Line {
                 self.open = open;
             }
             Input::UnknownSource { address } => self.dirty |= self.alerts.unknown_source(now, address),
+            Input::Contacts(contacts) => self.contacts(contacts, out),
             Input::Page { ticket, command } => self.command(now, ticket, command, out),
             Input::Stranded { call, at, caller, name, outcome, form } => {
                 self.stranded(now, (call, at), (caller, name, *form), outcome, out);

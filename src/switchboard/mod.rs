@@ -20,6 +20,7 @@ pub mod keypad;
 mod ledger;
 mod legs;
 pub mod line;
+mod names;
 mod offers;
 pub mod outbound;
 mod own_waiting;

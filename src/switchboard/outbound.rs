@@ -66,7 +66,8 @@ impl Line {
             Route::Refused { party, .. } => (Direction::Outgoing, party.clone()),
         };
         let refused = self.may_not_dial(&extension, &route);
-        let (id, seq) = self.opened(now, direction, (party.clone(), ScreenText::default()), Some(extension.clone()), out);
+        let name = self.names.of(&party, &ScreenText::default());
+        let (id, seq) = self.opened(now, direction, (party.clone(), name.clone()), Some(extension.clone()), out);
         self.legs.arrived(leg, id, Who::Phone(extension.clone()));
         // Until it is known where the call goes it is one that nobody is rung for.
         let state = State::Hunting(Hunt::new(leg, Targets::One(extension.clone()), seq));
@@ -76,7 +77,7 @@ impl Line {
             id,
             direction,
             party,
-            name: ScreenText::default(),
+            name,
             extension,
             arrived,
             since: now,

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod baresip;
+mod double_call;
 mod faults;
 mod kamailio;
 mod kills;
+mod names;
 mod rows;
 mod sipp;
 mod stage;

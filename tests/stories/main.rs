@@ -6,6 +6,7 @@ mod double_call;
 mod house;
 mod incoming;
 mod ledger;
+mod names;
 mod outgoing;
 mod random;
 mod talking;
