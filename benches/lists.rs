@@ -77,7 +77,7 @@ fn fill(dir: &Path) {
 fn callback(id: i64, open: bool, at: i64) -> Value {
     let closed = (!open).then(|| when(at));
     json!({
-        "id": id, "version": 1, "party": { "Known": number(id) }, "name": "Dupont", "source": "missed", "subject": "sinistre auto",
+        "id": id, "version": 1, "party": { "Known": number(id) }, "name": "Dupont", "named": false, "source": "missed", "subject": "sinistre auto",
         "owner": "MEL", "claimed_by": null, "place": "AGENCE", "note": "a rappelé deux fois, attend le rapport de l'expert", "guide": "",
         "due": when(at), "planned": id % 2 == 0, "left_on_hold": false, "state": if open { "open" } else { "done" }, "attempts": 1,
         "missed_count": 2, "first_at": when(at), "last_at": when(at), "call": id, "closed_at": closed, "closed_by": closed.map(|_| "rappelé"),

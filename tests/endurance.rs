@@ -44,6 +44,7 @@ fn promised(id: i64) -> Record {
         version: 1,
         party: caller(id),
         name: ScreenText::default(),
+        named: false,
         source: Source::Missed,
         subject: String::new(),
         owner: String::new(),
