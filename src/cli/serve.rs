@@ -87,6 +87,8 @@ fn missing(config: &Config) -> &'static str {
 fn start_log(config: &Config) {
     let filter = EnvFilter::new(format!("warn,rappel={}", config.log.level));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // a log that cannot be written, its disk being full, is no reason to end
+    let log = log.log_internal_errors(false);
     // a second log in one process is refused: the first goes on
     let _ = match config.log.format {
         LogFormat::Json => log.json().try_init(),
@@ -132,6 +134,7 @@ fn service(config: &Config, sign_in: SignIn) -> Service {
             transactions: config.limits.transactions,
         },
         state: state_folder(config),
+        calls_days: config.retention.calls_days,
         web_listen: config.web.listen.clone(),
         web_hosts: config.web.hosts.clone(),
     }

@@ -23,7 +23,7 @@ use crate::domain::entropy::Entropy;
 use crate::domain::hours::Hours;
 use crate::domain::names::Contacts;
 use crate::domain::now::{Instant, Now};
-use crate::domain::status::LineStatus;
+use crate::domain::status::{Health, LineStatus};
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Flow, Transmit, Transport};
 use crate::sip::endpoint::Endpoint;
@@ -174,6 +174,12 @@ impl Exchange {
 
     pub fn handle_recorded(&mut self, now: Now, seq: Seq) {
         self.inputs.push_back(Input::Recorded(seq));
+        self.settle(now);
+    }
+
+    /// Where records go from now on.
+    pub fn handle_records_health(&mut self, now: Now, health: Health) {
+        self.inputs.push_back(Input::Records(health));
         self.settle(now);
     }
 

@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod control;
 pub mod dns;
+mod kept;
 pub mod rtp_io;
 pub mod run;
 pub mod signalling;

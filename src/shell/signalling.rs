@@ -1,5 +1,6 @@
 //! The signalling thread: sockets, records, page commands and time come in, the exchange decides, its outputs go out. No lock, no disk.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::domain::call::{LegId, Record};
 use crate::domain::names::Contacts;
 use crate::domain::now::Instant;
-use crate::domain::status::LineStatus;
+use crate::domain::status::{Health, LineStatus};
 use crate::exchange::media_plan::Sounds;
 use crate::exchange::{Exchange, Output, Outside, Reload};
 use crate::media::command::{Command as MediaCommand, Report};
@@ -55,16 +56,27 @@ pub struct Signalling {
     pub streams: mpsc::Receiver<StreamEvent>,
     pub inbox: mpsc::Receiver<Inbox>,
     pub rtp: Arc<RtpIo>,
-    /// Gives a record to the writer; it comes back when the writer's queue is full.
-    pub record: Box<dyn Fn(Seq, Record) -> Result<(), Record> + Send>,
-    /// Records that the writer's queue had no room for, in order.
-    pub unwritten: std::collections::VecDeque<(Seq, Record)>,
+    pub records: Records,
+    /// As the line was last told.
+    pub health: Health,
+    /// Records that were not given to the writer yet, in order.
+    pub unwritten: VecDeque<(u64, Record)>,
     pub status: watch::Sender<Arc<LineStatus>>,
     pub tickets: Tickets,
     /// Nothing runs any more after a drain.
     pub idle: bool,
     /// Commands that the relay's queue had no room for.
-    pub relay_backlog: std::collections::VecDeque<MediaCommand>,
+    pub relay_backlog: VecDeque<MediaCommand>,
+}
+
+type Together = Vec<(u64, Record)>;
+type Write = Box<dyn Fn(Together) -> Result<(), Together> + Send>;
+
+/// The writer, as this thread knows it: neither may wait.
+pub struct Records {
+    /// Takes records that belong together; they come back when the queue is full.
+    pub write: Write,
+    pub health: Box<dyn Fn(Instant) -> Health + Send>,
 }
 
 /// The page's questions under way.
@@ -84,6 +96,7 @@ impl Signalling {
         loop {
             self.drive_relay();
             self.drive_writer();
+            self.watch_records();
             dirty |= self.exchange.take_dirty();
             let mut wake = self.exchange.poll_timeout();
             if !self.relay_backlog.is_empty() || !self.unwritten.is_empty() {
@@ -184,16 +197,28 @@ impl Signalling {
         }
     }
 
+    /// Hands on what one turn of the exchange wrote as one: the end of a call and its callback are never apart on the disk.
     fn drive_writer(&mut self) {
-        while let Some((seq, record)) = self.unwritten.pop_front() {
-            if let Err(record) = (self.record)(seq, record) {
-                self.unwritten.push_front((seq, record));
-                break;
-            }
+        if self.unwritten.is_empty() {
+            return;
+        }
+        if let Err(records) = (self.records.write)(std::mem::take(&mut self.unwritten).into()) {
+            self.unwritten = records.into();
         }
         while self.unwritten.len() > MAX_UNWRITTEN {
             tracing::error!("the writer takes no record any more: the oldest is lost");
             self.unwritten.pop_front();
+        }
+    }
+
+    /// A change of where records go is for the line to show.
+    fn watch_records(&mut self) {
+        let now = clock::now();
+        let health = (self.records.health)(now.instant);
+        if health != self.health {
+            self.health = health;
+            self.exchange.handle_records_health(now, health);
+            self.send_all();
         }
     }
 
@@ -221,10 +246,7 @@ impl Signalling {
                     self.relay_backlog.push_back(command);
                     self.drive_relay();
                 }
-                Output::Record(seq, record) => {
-                    self.unwritten.push_back((seq, record));
-                    self.drive_writer();
-                }
+                Output::Record(seq, record) => self.unwritten.push_back((seq.0, record)),
                 Output::Reply(ticket, result) => {
                     if let Some(answer) = self.tickets.waiting.remove(&ticket) {
                         let _ = answer.send(result);
@@ -233,6 +255,7 @@ impl Signalling {
                 Output::Idle => self.idle = true,
             }
         }
+        self.drive_writer();
     }
 }
 
