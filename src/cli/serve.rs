@@ -143,6 +143,7 @@ fn trunk(trunk: &model::Trunk) -> LineSettings {
         transport: transport(trunk.transport),
         domain: trunk.domain.clone(),
         peers: trunk.peers.iter().map(source).collect(),
+        media: trunk.media.iter().flatten().map(net).collect(),
         username: trunk.username.clone(),
         credentials,
         shown: trunk.numbers.first().cloned(),

@@ -199,16 +199,6 @@ impl Exchange {
     pub(super) fn media(&mut self, command: MediaCommand) {
         self.outputs.push_back(Output::Media(command));
     }
-
-    /// The peer's description for an offer of ours.
-    pub(super) fn take_answer(&mut self, id: LegId, _session: crate::sip::api::SessionId, sdp: &[u8]) -> Result<(), media_plan::Unusable> {
-        let Some(leg) = self.legs.get_mut(id) else { return Ok(()) };
-        let phone = matches!(leg.side, Side::Phone(_));
-        let source = leg.source;
-        let negotiated = media_plan::their_answer(&mut leg.media, source, phone, sdp)?;
-        self.media(MediaCommand::Negotiated { leg: id, with: negotiated });
-        Ok(())
-    }
 }
 
 /// The status each refusal is told by. To the trunk never 503: operators stop sending after it (row 20).

@@ -1,7 +1,7 @@
 //! The trunks: where each is, its registration, how a call is presented on it. The machine of one registration is `sip/trunk`.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::dialplan::route::{NumberFormat, OutboundPermit};
 use crate::domain::now::{Instant, Now};
@@ -34,6 +34,8 @@ pub struct LineSettings {
     pub domain: String,
     /// Addresses taken without resolution, besides the resolved ones.
     pub peers: Vec<PeerAddress>,
+    /// Where its sound may be; empty: anywhere that `sip/media_address` allows.
+    pub media: Vec<PeerAddress>,
     /// The account at the operator; empty when there is none.
     pub username: String,
     pub credentials: Option<Credentials>,
@@ -98,6 +100,20 @@ impl Lines {
         let of = |a: &SocketAddr| if named { PeerAddress::Socket(*a) } else { PeerAddress::address(a.ip()) };
         let resolved = line.addresses.iter().map(of);
         line.settings.peers.iter().cloned().chain(resolved).collect()
+    }
+
+    pub fn media(&self, trunk: usize) -> &[PeerAddress] {
+        self.lines.get(trunk).map_or(&[], |l| &l.settings.media)
+    }
+
+    /// Some trunk's signalling comes from that host.
+    pub fn is_a_trunks(&self, ip: IpAddr) -> bool {
+        let holds = |peer: &PeerAddress| match peer {
+            PeerAddress::Socket(socket) => socket.ip().to_canonical() == ip.to_canonical(),
+            PeerAddress::Net { .. } => peer.holds(SocketAddr::new(ip, 0)),
+        };
+        let resolved = |line: &OneLine| line.addresses.iter().any(|a| a.ip().to_canonical() == ip.to_canonical());
+        self.lines.iter().any(|line| resolved(line) || line.settings.peers.iter().any(holds))
     }
 
     pub fn destination(&self, trunk: usize) -> Option<SocketAddr> {

@@ -4,13 +4,14 @@
 //! `switchboard`, what a message means in `sip`. No socket, no clock.
 //!
 //! [`legs`] the legs of running calls · [`events`] SIP and media events to inputs · [`effects`] effects to SIP and media ·
-//! [`keys`] keys pressed · [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
+//! [`keys`] keys pressed · `media_peer` whether their addresses may be · [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
 
 pub mod effects;
 pub mod events;
 pub mod keys;
 pub mod legs;
 pub mod lines;
+mod media_peer;
 pub mod media_plan;
 
 use std::collections::VecDeque;
@@ -49,6 +50,8 @@ pub trait Outside: Send {
     fn reserve(&mut self, leg: LegId, peer: IpAddr) -> Option<SocketAddr>;
     /// Our SIP address of that transport as `peer` reaches it. `None` when we do not listen on it.
     fn local(&mut self, transport: Transport, peer: IpAddr) -> Option<SocketAddr>;
+    /// A socket of ours could be there: our own address, and a port of our signalling or media.
+    fn is_ours(&mut self, address: SocketAddr) -> bool;
 }
 
 /// What the shell carries out.

@@ -34,6 +34,7 @@ use crate::switchboard::input::{Input, Seq};
 use crate::switchboard::line::Line;
 
 use super::clock::{self, System};
+use super::faces::Faces;
 use super::rtp_io::{self, PortRange, RtpIo};
 use super::signalling::{Inbox, MAX_INBOX, Signalling, Surroundings, Tickets};
 use super::sip_io::{MAX_STREAM_QUEUE, SipIo};
@@ -207,9 +208,12 @@ fn signalling_thread(
         let (events, streams) = mpsc::channel(MAX_STREAM_QUEUE);
         let sip = match SipIo::bind(&service.listen, service.advertise, events) {
             Ok(sip) => sip,
-            Err(error) => {
-                let places: Vec<String> = service.listen.iter().map(|(_, a)| a.to_string()).collect();
-                let _ = ready.send(Err(RunError::Bind(places.join(", "), error)));
+            Err((transport, address, error)) => {
+                let scheme = match transport {
+                    Transport::Udp => "udp",
+                    Transport::Tcp => "tcp",
+                };
+                let _ = ready.send(Err(RunError::Bind(format!("{scheme}:{address}"), error)));
                 return;
             }
         };
@@ -236,7 +240,13 @@ fn signalling_thread(
 fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(Seq, Record)>) {
     let now = clock::now();
     let first = |wanted: Transport| service.listen.iter().find(|(t, _)| *t == wanted).map(|(_, a)| *a);
-    let outside = Surroundings { rtp, udp: first(Transport::Udp), tcp: first(Transport::Tcp), advertise: service.advertise };
+    let outside = Surroundings {
+        rtp,
+        udp: first(Transport::Udp),
+        tcp: first(Transport::Tcp),
+        faces: Faces::new(service.advertise),
+        ports: service.ports,
+    };
     let limits = &service.limits;
     let guard = Guard::new(GuardConfig {
         phones: service.phone_nets,

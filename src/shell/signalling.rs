@@ -17,8 +17,9 @@ use crate::switchboard::effect::{Answer, Refusal};
 use crate::switchboard::input::{Command, Seq, Ticket};
 
 use super::clock;
-use super::rtp_io::RtpIo;
-use super::sip_io::{SipIo, StreamEvent, facing};
+use super::faces::Faces;
+use super::rtp_io::{PortRange, RtpIo};
+use super::sip_io::{SipIo, StreamEvent};
 
 /// Datagrams read before outputs are sent: keeps answers prompt under a burst.
 const BATCH: usize = 64;
@@ -260,13 +261,14 @@ pub struct Surroundings {
     pub rtp: Arc<RtpIo>,
     pub udp: Option<SocketAddr>,
     pub tcp: Option<SocketAddr>,
-    pub advertise: Option<IpAddr>,
+    pub faces: Faces,
+    pub ports: PortRange,
 }
 
 impl Outside for Surroundings {
     fn reserve(&mut self, leg: LegId, peer: IpAddr) -> Option<SocketAddr> {
         let bound = self.udp.or(self.tcp)?;
-        let ip = facing(bound, self.advertise, peer);
+        let ip = self.faces.facing(bound.ip(), peer);
         self.rtp.reserve(leg).ok().map(|address| SocketAddr::new(ip, address.port()))
     }
 
@@ -275,6 +277,14 @@ impl Outside for Surroundings {
             Transport::Udp => self.udp,
             Transport::Tcp => self.tcp,
         }?;
-        Some(SocketAddr::new(facing(bound, self.advertise, peer), bound.port()))
+        Some(SocketAddr::new(self.faces.facing(bound.ip(), peer), bound.port()))
+    }
+
+    fn is_ours(&mut self, address: SocketAddr) -> bool {
+        let (ip, port) = (address.ip().to_canonical(), address.port());
+        let media = (self.ports.first..=self.ports.last).contains(&port);
+        let bound = [self.udp, self.tcp].into_iter().flatten();
+        let mut there = bound.filter(|bound| media || bound.port() == port);
+        there.any(|bound| self.faces.is_ours(bound.ip(), ip))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 use crate::sip::api::{Flow, Transmit, Transport};
 use crate::sip::wire::Framer;
 
+use super::faces::Faces;
+
 /// Bursts wait in the kernel, not in the network (measured: the default fails first).
 const SOCKET_BUFFER: usize = 8 << 20;
 /// Connections at once, of all phones and trunks together.
@@ -20,8 +22,6 @@ const MAX_CONNECTIONS: usize = 256;
 const MAX_QUEUED: usize = 64;
 /// Messages of all streams waiting for the signalling thread.
 pub const MAX_STREAM_QUEUE: usize = 1024;
-/// Peers whose facing address of ours is remembered.
-const MAX_FACES: usize = 1024;
 const READ_BLOCK: usize = 16 * 1024;
 
 /// What a stream brings to the signalling thread.
@@ -38,13 +38,19 @@ pub struct SipIo {
     by_remote: HashMap<SocketAddr, u64>,
     events: mpsc::Sender<StreamEvent>,
     next: u64,
-    advertise: Option<IpAddr>,
-    faces: HashMap<IpAddr, IpAddr>,
+    faces: Faces,
 }
 
 impl SipIo {
     /// Binds every `listen` address; must run inside a tokio runtime.
-    pub fn bind(listen: &[(Transport, SocketAddr)], advertise: Option<IpAddr>, events: mpsc::Sender<StreamEvent>) -> io::Result<SipIo> {
+    ///
+    /// # Errors
+    /// The address that cannot be had, and why.
+    pub fn bind(
+        listen: &[(Transport, SocketAddr)],
+        advertise: Option<IpAddr>,
+        events: mpsc::Sender<StreamEvent>,
+    ) -> Result<SipIo, (Transport, SocketAddr, io::Error)> {
         let mut io = SipIo {
             udp: Vec::new(),
             tcp_listeners: Vec::new(),
@@ -52,14 +58,14 @@ impl SipIo {
             by_remote: HashMap::new(),
             events,
             next: 0,
-            advertise,
-            faces: HashMap::new(),
+            faces: Faces::new(advertise),
         };
         for (transport, address) in listen {
-            match transport {
-                Transport::Udp => io.udp.push((bind_udp(*address)?, *address)),
-                Transport::Tcp => io.listen_tcp(*address)?,
-            }
+            let bound = match transport {
+                Transport::Udp => bind_udp(*address).map(|socket| io.udp.push((socket, *address))),
+                Transport::Tcp => io.listen_tcp(*address),
+            };
+            bound.map_err(|error| (*transport, *address, error))?;
         }
         Ok(io)
     }
@@ -73,7 +79,7 @@ impl SipIo {
         let listener = TcpListener::from_std(socket.into())?;
         self.tcp_listeners.push(address);
         let events = self.events.clone();
-        let advertise = self.advertise;
+        let advertise = self.faces.advertise();
         tokio::task::spawn_local(async move {
             let mut next = 0u64;
             loop {
@@ -94,13 +100,7 @@ impl SipIo {
 
     /// Our own address on that socket as `peer` reaches it; asked of the routing table once a peer at most.
     pub fn facing(&mut self, bound: SocketAddr, peer: IpAddr) -> IpAddr {
-        if self.advertise.is_some() || !bound.ip().is_unspecified() {
-            return facing(bound, self.advertise, peer);
-        }
-        if self.faces.len() >= MAX_FACES {
-            self.faces.clear();
-        }
-        *self.faces.entry(peer).or_insert_with(|| facing(bound, None, peer))
+        self.faces.facing(bound.ip(), peer)
     }
 
     /// The signalling thread learns of a connection; false when there are too many, and it is dropped.
@@ -179,22 +179,6 @@ impl SipIo {
             }
         });
     }
-}
-
-/// Our own address as `peer` reaches it: the advertised one, the bound one, or the one the routing table would use.
-pub fn facing(bound: SocketAddr, advertise: Option<IpAddr>, peer: IpAddr) -> IpAddr {
-    if let Some(ip) = advertise {
-        return ip;
-    }
-    if !bound.ip().is_unspecified() {
-        return bound.ip();
-    }
-    let any: SocketAddr = match peer {
-        IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        IpAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    // connecting a datagram socket sends nothing: it only asks the routing table
-    std::net::UdpSocket::bind(any).and_then(|s| s.connect((peer, 9)).and_then(|()| s.local_addr())).map_or(bound.ip(), |a| a.ip())
 }
 
 fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {

@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod guard;
 pub mod identity;
 pub mod locate;
+pub mod media_address;
 pub mod message;
 mod reason;
 pub mod registrar;
