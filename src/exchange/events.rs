@@ -56,9 +56,9 @@ impl Exchange {
                 let caller = self.readable_caller(trunk, from);
                 self.inputs.push_back(Input::Malformed { caller });
             }
-            Event::Refused { peer: Peer::Trunk(trunk), request } => {
+            Event::Refused { peer: Peer::Trunk(trunk), status, request } => {
                 let (caller, name) = identity::caller_of(&request, self.lines.identity(trunk));
-                self.inputs.push_back(Input::Overloaded { caller, name });
+                self.inputs.push_back(if status == 500 { Input::Overloaded { caller, name } } else { Input::Malformed { caller } });
             }
             Event::Malformed { peer: Peer::Phone, .. } | Event::Refused { peer: Peer::Phone, .. } => {}
             Event::Response { id, response } => self.lines.on_response(now, id, response.as_deref()),

@@ -100,10 +100,11 @@ pub enum Event {
     Pong { session: SessionId, status: Option<u16> },
     /// REGISTER, or OPTIONS/SUBSCRIBE/… outside a dialog: answer it by `respond`.
     Request { id: RequestId, peer: Peer, flow: Flow, request: Box<Message> },
-    /// An INVITE that the reader refused; `from` is what could be read of its caller (RULES row 21).
+    /// An INVITE outside a dialog that the reader refused; `from` is what could be read of its caller (RULES row 21). Once a Call-ID.
     Malformed { peer: Peer, from: Option<String> },
-    /// An INVITE that found a full table; it was refused.
-    Refused { peer: Peer, request: Box<Message> },
+    /// An INVITE outside a dialog that the endpoint refused by itself with this status: 500 or 503 for want of a place, else by RFC 3261 8.2. Of a trunk's
+    /// once a Call-ID, and none of those that another branch brought too (482).
+    Refused { peer: Peer, status: u16, request: Box<Message> },
     /// The final response to our `request`, `None` on time-out or transport failure.
     Response { id: RequestId, response: Option<Box<Message>> },
 }

@@ -34,7 +34,9 @@ fn phone_reply(ring: &Message, answer: &str) -> Message {
 #[test]
 fn an_offer_of_the_trunk_with_a_refused_address_is_missed_with_its_number() {
     let (ours, phone) = (OURS.split(':').next().unwrap(), PHONE.split(':').next().unwrap());
-    for (n, address) in ["239.1.1.1", "255.255.255.255", "127.0.0.1", "10.1.2.3", "192.168.1.77", phone, ours, "::1", "fd00::1"].into_iter().enumerate() {
+    for (n, address) in
+        ["239.1.1.1", "255.255.255.255", "127.0.0.1", "10.1.2.3", "192.168.1.77", phone, ours, "::1", "fd00::1"].into_iter().enumerate()
+    {
         let mut site = Site::new(&[]);
         site.rings(&format!("c{n}"), &sdp(address));
         site.reply(TRUNK, 488);
@@ -121,7 +123,8 @@ fn control_packets_go_where_a_rtcp_says_and_never_where_they_may_not() {
     ] {
         let mut site = Site::new(&[]);
         answered(&mut site, "c", &sdp_with("203.0.113.9", line), &sdp("192.168.1.20"));
-        let theirs: Vec<String> = site.targets().iter().filter(|to| to.port() != 4000).map(ToString::to_string).filter(|to| !to.starts_with("192")).collect();
+        let theirs: Vec<String> =
+            site.targets().iter().filter(|to| to.port() != 4000).map(ToString::to_string).filter(|to| !to.starts_with("192")).collect();
         assert_eq!(theirs, control.into_iter().collect::<Vec<_>>(), "{line}");
     }
 }

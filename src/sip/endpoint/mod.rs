@@ -10,6 +10,7 @@
 //! | `responses` | what a response to ours leads to, time-outs and credentials |
 //! | `calls` | commands that make and end sessions |
 //! | `offers` | re-INVITE, UPDATE, REFER, NOTIFY, OPTIONS in a session |
+//! | `told` | which refused calls were told of |
 //! | `io` | names, timers, the queue of bytes |
 
 mod calls;
@@ -19,6 +20,7 @@ mod offers;
 mod requests;
 mod responses;
 mod text;
+mod told;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -27,6 +29,7 @@ use crate::domain::now::Instant;
 use crate::sip::api::{Event, Flow, Peer, RequestId, SessionId, Transmit, Transport};
 use crate::sip::client_tx::{Auth, ClientTx, Ended, Sending};
 use crate::sip::endpoint::io::{Io, Owner, SessionTimer, Timer, TxId, random_hex};
+use crate::sip::endpoint::told::Told;
 use crate::sip::message::{Message, Method};
 use crate::sip::server_tx::ServerTx;
 use crate::sip::session::{Phase, Session};
@@ -93,6 +96,7 @@ pub struct Endpoint {
     /// Makes the To tags of stateless responses (RFC 3261 8.2.7).
     secret: u64,
     unreadable: u64,
+    told: Told,
 }
 
 impl Endpoint {
@@ -114,6 +118,7 @@ impl Endpoint {
             last_id: 0,
             secret,
             unreadable: 0,
+            told: Told::default(),
         }
     }
 
@@ -162,13 +167,25 @@ impl Endpoint {
                     self.io.send(flow, reply);
                 }
                 if method == Some(Method::Invite) {
-                    self.events.push_back(Event::Malformed { peer, from: wire::caller_of(bytes) });
+                    self.tell_malformed(now, peer, bytes);
                 }
             }
             Read::Drop(why) => {
                 self.unreadable += 1;
                 tracing::debug!(remote = %flow.remote, why, "dropped by the reader");
             }
+        }
+    }
+
+    /// A call that nobody will hear of otherwise (row 21); a re-INVITE is none.
+    fn tell_malformed(&mut self, now: Instant, peer: Peer, bytes: &[u8]) {
+        let names = wire::names_of(bytes);
+        let news = match &names.call_id {
+            Some(call_id) => self.told.is_news(now, call_id),
+            None => self.told.is_news(now, bytes),
+        };
+        if news && !names.in_dialog {
+            self.events.push_back(Event::Malformed { peer, from: wire::caller_of(bytes) });
         }
     }
 
