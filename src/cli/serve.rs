@@ -42,6 +42,8 @@ fn reloader(config: &Config) -> run::Reloader {
             ring: config.line.ring.clone(),
             ring_time: config.line.ring_time,
             per_hour: config.dialling.per_hour as usize,
+            promise: config.callbacks.promise,
+            retry: config.callbacks.retry.clone(),
             router: Box::new(config.rules),
         }),
         Err(mistakes) => Err(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")),

@@ -19,6 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::domain::call::{Extension, LegId, Record};
+use crate::domain::callback::Retry;
 use crate::domain::entropy::Entropy;
 use crate::domain::hours::Hours;
 use crate::domain::now::{Instant, Now};
@@ -77,6 +78,8 @@ pub struct Reload {
     pub ring: Vec<Extension>,
     pub ring_time: Duration,
     pub per_hour: usize,
+    pub promise: Duration,
+    pub retry: Vec<Retry>,
     pub router: Box<dyn Router>,
 }
 
@@ -197,6 +200,7 @@ impl Exchange {
     /// SIGHUP with a good file: what can change while calls run does, from the next call on.
     pub fn reload(&mut self, now: Now, reload: Reload) {
         self.line.set_hours(reload.hours.clone());
+        self.line.set_promises(reload.promise, reload.retry);
         self.config.hours = reload.hours;
         self.line.reload(reload.ring, reload.ring_time, reload.per_hour, reload.router);
         self.each_second(now);
