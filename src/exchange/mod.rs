@@ -185,9 +185,9 @@ impl Exchange {
         self.settle(now);
     }
 
-    /// The resolver's answer: where that trunk is now, best first.
+    /// The resolver's answer: where that trunk is now, best first; none when nothing is known (any more).
     pub fn handle_located(&mut self, now: Now, trunk: usize, addresses: Vec<SocketAddr>) {
-        self.lines.located(now, trunk, &addresses);
+        self.lines.located(trunk, &addresses);
         self.guard.set_trunk(trunk, self.lines.peers(trunk));
         self.settle(now);
     }

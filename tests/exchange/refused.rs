@@ -65,7 +65,7 @@ fn a_broken_request_in_a_call_is_no_new_call() {
     again.set("Max-Forwards", "0");
     site.tell(TRUNK, &again);
     again.set("Max-Forwards", "70");
-    let broken = String::from_utf8(again.encode()).unwrap().replace("CSeq: 1", "CSeq: x");
+    let broken = String::from_utf8(again.encode()).unwrap().replace("Content-Length: ", "Content-Length: -");
     site.tell_bytes(TRUNK, broken.as_bytes());
     site.reply(TRUNK, 400);
     assert!(site.records.is_empty(), "{:?}", site.records);
