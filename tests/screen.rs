@@ -14,11 +14,13 @@ use http_body_util::BodyExt;
 use rappel::domain::call::{CallId, Direction, Extension, Record};
 use rappel::domain::entropy::Seeded;
 use rappel::domain::identity::Caller;
+
+use rappel::domain::ladder::Rung;
 use rappel::domain::now::{Instant, Now};
 use rappel::domain::outcome::Outcome;
 use rappel::domain::status::{LineStatus, PhoneState, PhoneStatus, TrunkState, TrunkStatus};
 use rappel::domain::text::ScreenText;
-use rappel::screen::{Asked, ScreenParts, ScreenState, SignIn, router};
+use rappel::screen::{Asked, LadderWanted, ScreenParts, ScreenState, SignIn, router};
 use rappel::store::people::{self, PeopleRequest};
 use rappel::store::{Writer, WriterThread, open, secret};
 use rappel::switchboard::effect::Refusal;
@@ -40,6 +42,7 @@ struct Site {
     writer: Writer,
     status: watch::Sender<Arc<LineStatus>>,
     commands: mpsc::Receiver<Asked>,
+    ladders: mpsc::Receiver<LadderWanted>,
     seconds: Arc<Mutex<u64>>,
     thread: Option<WriterThread>,
     _dir: tempfile::TempDir,
@@ -100,6 +103,7 @@ impl Site {
         }
         let (status, seen) = watch::channel(Arc::new(line(TrunkState::Static)));
         let (ask, commands) = mpsc::channel(4);
+        let (ladders, wanted) = mpsc::channel(4);
         let seconds = Arc::new(Mutex::new(0));
         let clock = Arc::clone(&seconds);
         let state = ScreenState::new(ScreenParts {
@@ -107,6 +111,7 @@ impl Site {
             writer: writer.clone(),
             status: seen,
             commands: ask,
+            ladders,
             hosts: vec!["rappel.agence".to_owned()],
             listen: vec![HOST.parse().unwrap()],
             tls: false,
@@ -119,7 +124,7 @@ impl Site {
             entropy: Box::new(Seeded(5)),
             metrics: Arc::default(),
         });
-        Site { router: router(state), writer, status, commands, seconds, thread: Some(thread), _dir: dir }
+        Site { router: router(state), writer, status, commands, ladders: wanted, seconds, thread: Some(thread), _dir: dir }
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {

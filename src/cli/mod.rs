@@ -4,6 +4,7 @@ mod check;
 mod explain;
 pub mod person;
 pub mod serve;
+mod trace;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -51,6 +52,15 @@ enum Command {
     },
     /// Les personnes qui peuvent ouvrir la page
     Person(person::PersonArgs),
+    /// Les messages SIP d'un appel, tant que le service s'en souvient ; ni mot de passe ni touche
+    Trace {
+        /// Le numéro de l'appel, comme sur la page, ou un Call-ID
+        #[arg(value_name = "APPEL")]
+        call: String,
+        /// Les écrit dans ce fichier, que Wireshark et tcpdump lisent ; sans cela, en texte
+        #[arg(long, value_name = "FICHIER")]
+        pcap: Option<PathBuf>,
+    },
 }
 
 /// The whole program.
@@ -63,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Check => check::run(file),
         Command::Explain { digits, phone } => with_config(file, |config| explain::run(&config, &digits, phone.as_deref())),
         Command::Person(args) => with_config(file, |config| people(&config, &args)),
+        Command::Trace { call, pcap } => with_config(file, |config| trace::run(&config, &call, pcap.as_deref())),
     }
 }
 
@@ -107,6 +118,7 @@ mod tests {
             "rappel --config a.toml serve",
             "rappel explain 015 --config a.toml",
             "rappel person add MEL --config a.toml",
+            "rappel trace 12 --pcap f.pcap --config a.toml",
             "rappel demo --once --json --config a.toml",
         ] {
             let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();

@@ -116,6 +116,7 @@ fn change(dir: &Path, request: PeopleRequest, now: DateTime<Utc>) -> Result<Vec<
     match answer {
         Answer::Done(lines) => Ok(lines),
         Answer::Refused(sentence) => Err(PersonError::Refused(sentence)),
+        Answer::Ladder(_) => Err(PersonError::Refused(control::NOT_UNDERSTOOD.to_owned())),
     }
 }
 
@@ -212,7 +213,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let serving = runtime.spawn({
             let _inside = runtime.enter();
-            control::Control::bind(dir.path()).unwrap().serve(writer, std::sync::Arc::new(move || now))
+            control::Control::bind(dir.path()).unwrap().serve(writer, std::sync::Arc::new(move || now), tokio::sync::mpsc::channel(1).0)
         });
         change(dir.path(), add("MO"), now).unwrap();
         assert_eq!(change(dir.path(), PeopleRequest::List, now).unwrap(), ["MEL", "MO"]);

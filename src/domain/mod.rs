@@ -7,6 +7,7 @@ pub mod holidays;
 pub mod hours;
 pub mod identity;
 pub mod key;
+pub mod ladder;
 pub mod now;
 pub mod number;
 pub mod outcome;

@@ -45,7 +45,10 @@ impl Exchange {
                 }
             }
             Effect::Record(seq, record) => {
-                if matches!(record, crate::domain::call::Record::Opened { .. }) {
+                if let crate::domain::call::Record::Opened { call, .. } = &record {
+                    if let Some(leg) = self.opening.take() {
+                        self.link_leg(now, *call, leg);
+                    }
                     self.unrecorded.push_back((now.instant + RECORD_WAIT, seq));
                 }
                 self.outputs.push_back(Output::Record(seq, record));
@@ -82,6 +85,7 @@ impl Exchange {
                 self.legs.attach(id, session);
             }
         }
+        self.link(now, id);
         if self.legs.get(id).is_some_and(|l| l.sessions.is_empty()) {
             self.drop_leg(id);
             self.inputs.push_back(Input::Refused { leg: id, why: Refusal::Other(500) });
@@ -105,6 +109,7 @@ impl Exchange {
         match self.endpoint.invite(now.instant, invite) {
             Ok(session) => {
                 self.legs.insert(id, Leg::new(Side::Trunk(trunk), vec![session], remote.ip(), media));
+                self.link(now, id);
             }
             Err(_) => {
                 self.media(MediaCommand::Close(id));
@@ -170,6 +175,13 @@ impl Exchange {
             self.endpoint.bye(now.instant, session, None);
         }
         self.drop_leg(id);
+    }
+
+    /// A leg that we called belongs to the call that the switchboard opened it for.
+    fn link(&mut self, now: Now, id: LegId) {
+        if let Some(call) = self.line.call_of(id) {
+            self.link_leg(now, call, id);
+        }
     }
 
     /// A port for the leg, and the relay told of it.

@@ -3,12 +3,13 @@
 //! [`Exchange`] is one aggregate: `handle_*` in, `poll_output` out. It holds no rule of RULES.md: what a call means is decided in
 //! `switchboard`, what a message means in `sip`. No socket, no clock.
 //!
-//! [`legs`] the legs of running calls · [`events`] SIP and media events to inputs · [`effects`] effects to SIP and media ·
+//! [`legs`] the legs of running calls · `ladder` their messages · [`events`] SIP and media events to inputs · [`effects`] effects to SIP and media ·
 //! [`keys`] keys pressed · `media_peer` whether their addresses may be · [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
 
 pub mod effects;
 pub mod events;
 pub mod keys;
+mod ladder;
 pub mod legs;
 pub mod lines;
 mod media_peer;
@@ -29,11 +30,14 @@ use crate::sip::api::{Flow, Transmit, Transport};
 use crate::sip::endpoint::Endpoint;
 use crate::sip::guard::{Admit, Guard};
 use crate::sip::registrar::Registrar;
+use crate::sip::trace::Trace;
 use crate::switchboard::config::Router;
 use crate::switchboard::effect::{Answer, Effect};
 use crate::switchboard::input::{Command, Input, Seq, Ticket};
 use crate::switchboard::line::Line;
 
+pub use ladder::LadderOf;
+use ladder::Ladders;
 use legs::Legs;
 use lines::Lines;
 use media_plan::Sounds;
@@ -100,6 +104,10 @@ pub struct Exchange {
     outputs: VecDeque<Output>,
     unrecorded: VecDeque<(Instant, Seq)>,
     strangers: Vec<IpAddr>,
+    trace: Trace,
+    ladders: Ladders,
+    /// The leg whose call the record to come opens.
+    opening: Option<LegId>,
     open: Option<bool>,
     next_second: Instant,
 }
@@ -139,6 +147,9 @@ impl Exchange {
             outputs: VecDeque::new(),
             unrecorded: VecDeque::new(),
             strangers: Vec::new(),
+            trace: Trace::default(),
+            ladders: Ladders::default(),
+            opening: None,
             open: None,
             next_second: now.instant,
         };
@@ -150,7 +161,10 @@ impl Exchange {
     /// One datagram, or one framed message of a stream.
     pub fn handle_message(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
         match self.guard.admit(now.instant, flow.remote, bytes) {
-            Admit::Peer(peer) => self.endpoint.handle_message(now.instant, peer, flow, bytes),
+            Admit::Peer(peer) => {
+                self.trace.record(now, flow, false, bytes);
+                self.endpoint.handle_message(now.instant, peer, flow, bytes);
+            }
             Admit::Stranger => self.stranger(flow.remote.ip(), bytes),
             Admit::Limited => {}
         }
@@ -291,10 +305,14 @@ impl Exchange {
             if let Some(event) = self.endpoint.poll_event() {
                 self.on_event(now, event);
             } else if let Some(input) = self.inputs.pop_front() {
+                if let Input::Rings { leg, .. } | Input::Dials { leg, .. } = &input {
+                    self.opening = Some(*leg);
+                }
                 let mut effects = std::mem::take(&mut self.effects);
                 self.line.handle(now, input, &mut effects);
                 self.effects = effects;
                 self.carry_out(now);
+                self.opening = None;
             } else if !self.effects.is_empty() {
                 self.carry_out(now);
             } else if !self.drive_lines(now) {
@@ -302,6 +320,7 @@ impl Exchange {
             }
         }
         while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.trace.record(now, transmit.flow, true, &transmit.bytes);
             self.outputs.push_back(Output::Transmit(transmit));
         }
     }

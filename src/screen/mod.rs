@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod callbacks;
 pub mod calls;
 pub mod guard;
+pub mod ladder;
 pub mod line;
 pub mod login;
 pub mod page;
@@ -19,7 +20,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
-pub use state::{Asked, ScreenParts, ScreenState, SignIn};
+pub use state::{Asked, LadderWanted, ScreenParts, ScreenState, SignIn};
 
 /// The longest body of a request.
 pub const BODY_MAX: usize = 64 * 1024;
@@ -36,6 +37,7 @@ pub fn router(state: ScreenState) -> Router {
         .route("/api/line", get(line::line))
         .route("/api/calls", get(calls::list))
         .route("/api/calls/{id}", get(calls::one))
+        .route("/api/calls/{id}/ladder", get(ladder::ladder))
         .route("/api/calls/{id}/hangup", post(calls::hangup))
         .route("/api/callbacks", get(callbacks::list).post(callbacks::create))
         .route("/api/callbacks/{id}", get(callbacks::one).patch(callbacks::patch))

@@ -13,16 +13,22 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::signalling::Inbox;
+use crate::domain::call::CallId;
+use crate::domain::ladder::Rung;
+use crate::exchange::LadderOf;
 use crate::store::people::{self, PeopleRequest};
 use crate::store::{StoreError, Writer};
 
 /// The socket's name in the state folder.
 pub const FILE: &str = "control.sock";
-/// The longest request or answer.
+/// The longest request.
 const LINE_MAX: u64 = 64 * 1024;
+/// The longest answer: the ladder of a call, of the longest messages.
+const ANSWER_MAX: u64 = 16 * 1024 * 1024;
 /// Commands served at a time.
 const CONNECTIONS: usize = 8;
 /// How long a command may take to say what it wants, and the service to answer.
@@ -30,10 +36,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause after a failed accept (out of descriptors).
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Said of a request or an answer of another version.
+pub const NOT_UNDERSTOOD: &str = "Le service n'a pas compris la commande : sa version est-elle la même ?";
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     People(PeopleRequest),
+    /// The messages of a call by its number, or of a dialog by its Call-ID.
+    Trace(String),
 }
 
 /// The lines that the command prints, or the French sentence of its failure.
@@ -41,6 +52,7 @@ pub enum Request {
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     Done(Vec<String>),
+    Ladder(Vec<Rung>),
     Refused(String),
 }
 
@@ -73,7 +85,7 @@ impl Control {
     }
 
     /// Serves for ever; drop the future to end it.
-    pub async fn serve(self, writer: Writer, clock: WallClock) {
+    pub async fn serve(self, writer: Writer, clock: WallClock, inbox: mpsc::Sender<Inbox>) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -85,9 +97,9 @@ impl Control {
                     continue;
                 }
             };
-            let (writer, clock) = (writer.clone(), Arc::clone(&clock));
+            let (writer, clock, inbox) = (writer.clone(), Arc::clone(&clock), inbox.clone());
             tokio::spawn(async move {
-                if !matches!(timeout(PATIENCE, one(stream, &writer, &clock)).await, Ok(Ok(()))) {
+                if !matches!(timeout(PATIENCE, one(stream, &writer, &clock, &inbox)).await, Ok(Ok(()))) {
                     tracing::debug!("a command left without its answer");
                 }
                 drop(place);
@@ -96,7 +108,7 @@ impl Control {
     }
 }
 
-async fn one(mut stream: UnixStream, writer: &Writer, clock: &WallClock) -> io::Result<()> {
+async fn one(mut stream: UnixStream, writer: &Writer, clock: &WallClock, inbox: &mpsc::Sender<Inbox>) -> io::Result<()> {
     let (read, mut write) = stream.split();
     let mut line = String::new();
     BufReader::new(read.take(LINE_MAX)).read_line(&mut line).await?;
@@ -108,12 +120,23 @@ async fn one(mut stream: UnixStream, writer: &Writer, clock: &WallClock) -> io::
                 Err(error) => Answer::Refused(error.to_string()),
             }
         }
-        Err(_) => Answer::Refused("Le service n'a pas compris la commande : sa version est-elle la même ?".to_owned()),
+        Ok(Request::Trace(call)) => trace(inbox, call).await,
+        Err(_) => Answer::Refused(NOT_UNDERSTOOD.to_owned()),
     };
     let mut bytes = serde_json::to_vec(&answer)?;
     bytes.push(b'\n');
     write.write_all(&bytes).await?;
     write.shutdown().await
+}
+
+/// Digits alone are a call's number; a Call-ID has more in it.
+async fn trace(inbox: &mpsc::Sender<Inbox>, call: String) -> Answer {
+    let of = call.parse().map_or_else(|_| LadderOf::Dialog(call), |id| LadderOf::Call(CallId(id)));
+    let (answer, ladder) = oneshot::channel();
+    if inbox.send(Inbox::Ladder(of, answer)).await.is_err() {
+        return Answer::Refused("Le service s'arrête.".to_owned());
+    }
+    ladder.await.map_or_else(|_| Answer::Refused("Le service s'arrête.".to_owned()), Answer::Ladder)
 }
 
 /// Asks the service of a state folder, if one listens there: `None` when none does.
@@ -132,7 +155,7 @@ pub fn ask(dir: &Path, request: &Request) -> Result<Option<Answer>, StoreError> 
         bytes.push(b'\n');
         stream.write_all(&bytes)?;
         let mut line = String::new();
-        io::BufReader::new((&stream).take(LINE_MAX)).read_line(&mut line)?;
+        io::BufReader::new((&stream).take(ANSWER_MAX)).read_line(&mut line)?;
         Ok(serde_json::from_str(&line)?)
     };
     exchange().map(Some).map_err(broken)

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::call::{LegId, Record};
+use crate::domain::ladder::Rung;
 use crate::domain::now::Instant;
 use crate::domain::status::LineStatus;
 use crate::exchange::media_plan::Sounds;
-use crate::exchange::{Exchange, Output, Outside, Reload};
+use crate::exchange::{Exchange, LadderOf, Output, Outside, Reload};
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Flow, Transport};
 use crate::switchboard::effect::{Answer, Refusal};
@@ -42,6 +43,8 @@ pub enum Inbox {
     Recorded(Seq),
     Command(Command, oneshot::Sender<Answer>),
     Located(usize, Vec<SocketAddr>),
+    /// The messages of a call, for whoever looks at it.
+    Ladder(LadderOf, oneshot::Sender<Vec<Rung>>),
     Sounds(Box<Sounds>),
     Reload(Box<Reload>),
     Drain,
@@ -146,6 +149,9 @@ impl Signalling {
                 self.exchange.handle_command(now, ticket, command);
             }
             Inbox::Located(trunk, addresses) => self.exchange.handle_located(now, trunk, addresses),
+            Inbox::Ladder(of, answer) => {
+                let _ = answer.send(self.exchange.ladder(&of));
+            }
             Inbox::Sounds(sounds) => self.exchange.set_sounds(*sounds),
             Inbox::Reload(reload) => self.exchange.reload(now, *reload),
             Inbox::Drain => self.exchange.drain(now),

@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use crate::domain::status::LineStatus;
-use crate::screen::{self, Asked, ScreenParts, ScreenState, SignIn};
+use crate::exchange::LadderOf;
+use crate::screen::{self, Asked, LadderWanted, ScreenParts, ScreenState, SignIn};
 use crate::sip::api::Transport;
 use crate::store::{Readers, Writer};
 
@@ -43,14 +44,17 @@ impl Web {
             tokio::spawn(dns::follow(trunk, target, transport, self.inbox.clone()));
         }
         let (commands, asked) = mpsc::channel(MAX_ASKED);
-        tokio::spawn(forward(asked, self.inbox));
+        tokio::spawn(forward(asked, self.inbox.clone()));
+        let (ladders, wanted) = mpsc::channel(MAX_ASKED);
+        tokio::spawn(forward_ladders(wanted, self.inbox.clone()));
         let control = Control::bind(&self.state)?;
-        tokio::spawn(control.serve(self.writer.clone(), Arc::new(|| clock::now().wall)));
+        tokio::spawn(control.serve(self.writer.clone(), Arc::new(|| clock::now().wall), self.inbox));
         let state = ScreenState::new(ScreenParts {
             readers: self.readers,
             writer: self.writer,
             status: self.status,
             commands,
+            ladders,
             hosts: self.hosts,
             listen: self.listen.clone(),
             tls: false,
@@ -66,6 +70,14 @@ impl Web {
             tokio::spawn(screen::serve::serve(listener, router.clone(), std::future::pending()));
         }
         Ok(())
+    }
+}
+
+async fn forward_ladders(mut wanted: mpsc::Receiver<LadderWanted>, inbox: mpsc::Sender<Inbox>) {
+    while let Some((call, answer)) = wanted.recv().await {
+        if inbox.send(Inbox::Ladder(LadderOf::Call(call), answer)).await.is_err() {
+            return;
+        }
     }
 }
 

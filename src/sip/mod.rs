@@ -13,6 +13,7 @@ pub mod identity;
 pub mod locate;
 pub mod media_address;
 pub mod message;
+pub mod pcap;
 mod reason;
 pub mod registrar;
 pub mod sdp;

@@ -135,6 +135,11 @@ impl Endpoint {
         self.events.pop_front()
     }
 
+    /// The Call-ID of a session, while it is one.
+    pub fn call_id(&self, id: SessionId) -> Option<&str> {
+        self.sessions.get(&id).map(|session| session.dialog.call_id.as_str())
+    }
+
     pub fn counts(&self) -> Counts {
         Counts {
             server_transactions: self.servers.len(),
