@@ -134,30 +134,43 @@ impl Line {
 
     // ------------------------------------------------------------------ outside
     fn dial_outside(&mut self, now: Now, call: Call, leg: LegId, permit: OutboundPermit, seq: Seq, out: &mut Vec<Effect>) {
-        if !self.within_the_hour(now, &call) {
+        let may = match call.extension.clone() {
+            Some(extension) => self.within_the_hour(now, &extension),
+            None => self.config.per_hour > 0,
+        };
+        if !may {
             self.speak(now, call, leg, Some("numero-refuse"), (Refuse::Barred, Out::Refused), out);
             return;
         }
-        let usable: Vec<usize> = (0..self.config.trunks.len()).filter(|t| self.alerts.trunk_usable(*t)).collect();
-        let free =
-            usable.iter().copied().find(|t| self.config.trunks.get(*t).is_some_and(|trunk| self.legs.channels_used(*t) < trunk.channels));
-        match free {
+        match self.free_trunk() {
             Some(trunk) => {
                 if let Some(extension) = &call.extension {
-                    self.started.entry(extension.clone()).or_default().push_back(now.instant);
+                    self.counts_outside(now, extension);
                 }
                 self.call_out(now, call, leg, (trunk, permit), Some(seq), out);
             }
             None => {
-                let prompt = if usable.is_empty() { "ligne-indisponible" } else { "lignes-occupees" };
+                let usable = (0..self.config.trunks.len()).any(|t| self.alerts.trunk_usable(t));
+                let prompt = if usable { "lignes-occupees" } else { "ligne-indisponible" };
                 self.speak(now, call, leg, Some(prompt), (Refuse::NoChannel, Out::Failed), out);
             }
         }
     }
 
+    /// The first trunk in a good state with a channel left.
+    pub(super) fn free_trunk(&self) -> Option<usize> {
+        let has_room = |t: &usize| self.config.trunks.get(*t).is_some_and(|trunk| self.legs.channels_used(*t) < trunk.channels);
+        (0..self.config.trunks.len()).filter(|t| self.alerts.trunk_usable(*t)).find(has_room)
+    }
+
+    /// One more outside call of that phone in this hour.
+    pub(super) fn counts_outside(&mut self, now: Now, extension: &Extension) {
+        self.started.entry(extension.clone()).or_default().push_back(now.instant);
+    }
+
     /// The phone has a call left in this hour.
-    fn within_the_hour(&mut self, now: Now, call: &Call) -> bool {
-        let Some(started) = call.extension.as_ref().and_then(|e| self.started.get_mut(e)) else { return self.config.per_hour > 0 };
+    pub(super) fn within_the_hour(&mut self, now: Now, extension: &Extension) -> bool {
+        let Some(started) = self.started.get_mut(extension) else { return self.config.per_hour > 0 };
         while started.front().is_some_and(|at| now.instant.since(*at) >= Duration::from_secs(HOUR_SECONDS)) {
             started.pop_front();
         }
