@@ -5,6 +5,8 @@
 
 mod baresip;
 mod kamailio;
+mod media;
 mod rows;
 mod sipp;
 mod stage;
+mod trace;
