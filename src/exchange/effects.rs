@@ -4,7 +4,7 @@ use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{Extension, LegId};
 use crate::domain::now::Now;
 use crate::media::command::Command as MediaCommand;
-use crate::sip::api::Invite;
+use crate::sip::api::{Invite, Transport};
 use crate::switchboard::effect::{Effect, Refuse};
 use crate::switchboard::input::{Input, Refusal};
 
@@ -80,6 +80,7 @@ impl Exchange {
                 headers: self.asserted(number, name, &host.ip().to_string()),
                 sdp: sdp.clone(),
                 credentials: None,
+                large: None,
             };
             if let Ok(session) = self.endpoint.invite(now.instant, invite) {
                 self.legs.attach(id, session);
@@ -105,7 +106,8 @@ impl Exchange {
             return self.inputs.push_back(Input::Refused { leg: id, why: Refusal::Other(500) });
         };
         let sdp = media_plan::our_offer(&mut media);
-        let invite = self.lines.invite(trunk, remote, local, permit, sdp);
+        let large = self.outside.local(Transport::Tcp, remote.ip());
+        let invite = Invite { large, ..self.lines.invite(trunk, remote, local, permit, sdp) };
         match self.endpoint.invite(now.instant, invite) {
             Ok(session) => {
                 self.legs.insert(id, Leg::new(Side::Trunk(trunk), vec![session], remote.ip(), media));

@@ -151,6 +151,7 @@ impl Lines {
                 headers: Vec::new(),
                 sdp,
                 credentials: None,
+                large: None,
             };
         };
         let settings = &line.settings;
@@ -177,6 +178,7 @@ impl Lines {
             headers,
             sdp,
             credentials: settings.credentials.clone(),
+            large: None,
         }
     }
 

@@ -176,8 +176,9 @@ impl Exchange {
         matches!(self.guard.admit(now.instant, remote, b""), Admit::Peer(_))
     }
 
-    pub fn handle_connection_lost(&mut self, now: Now, connection: u64) {
-        self.endpoint.handle_connection_lost(now.instant, connection);
+    /// A TCP connection to that peer is closed, or could not be opened.
+    pub fn handle_connection_lost(&mut self, now: Now, connection: u64, remote: SocketAddr) {
+        self.endpoint.handle_connection_lost(now.instant, connection, remote);
         for change in self.registrar.forget_connection(connection) {
             self.inputs.push_back(Input::Phone { extension: change.extension, registered: change.registered });
         }

@@ -169,8 +169,9 @@ impl Signalling {
             }
             StreamEvent::Message { flow, bytes } => self.exchange.handle_message(now, flow, &bytes),
             StreamEvent::Closed { connection } => {
-                self.sip.closed(connection);
-                self.exchange.handle_connection_lost(now, connection);
+                if let Some(remote) = self.sip.closed(connection) {
+                    self.exchange.handle_connection_lost(now, connection, remote);
+                }
             }
         }
     }
@@ -217,8 +218,9 @@ impl Signalling {
             match output {
                 Output::Transmit(transmit) => {
                     if let Some(connection) = self.sip.send(transmit) {
-                        self.sip.closed(connection);
-                        self.exchange.handle_connection_lost(clock::now(), connection);
+                        if let Some(remote) = self.sip.closed(connection) {
+                            self.exchange.handle_connection_lost(clock::now(), connection, remote);
+                        }
                     }
                 }
                 Output::Media(command) => {

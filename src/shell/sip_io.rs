@@ -23,6 +23,8 @@ const MAX_QUEUED: usize = 64;
 /// Messages of all streams waiting for the signalling thread.
 pub const MAX_STREAM_QUEUE: usize = 1024;
 const READ_BLOCK: usize = 16 * 1024;
+/// A peer that does not take a connection within that time has no TCP for us: a large INVITE still goes by UDP before its caller gives up.
+const CONNECT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What a stream brings to the signalling thread.
 pub enum StreamEvent {
@@ -113,12 +115,13 @@ impl SipIo {
         true
     }
 
-    pub fn closed(&mut self, connection: u64) {
-        if let Some((_, flow)) = self.connections.remove(&connection)
-            && self.by_remote.get(&flow.remote) == Some(&connection)
-        {
+    /// Forgets a connection; gives whom it was with.
+    pub fn closed(&mut self, connection: u64) -> Option<SocketAddr> {
+        let (_, flow) = self.connections.remove(&connection)?;
+        if self.by_remote.get(&flow.remote) == Some(&connection) {
             self.by_remote.remove(&flow.remote);
         }
+        Some(flow.remote)
     }
 
     /// Sends, or gives back the connection that is lost.
@@ -170,7 +173,10 @@ impl SipIo {
         self.opened(connection, flow, writer);
         let events = self.events.clone();
         tokio::task::spawn_local(async move {
-            match TcpStream::connect(flow.remote).await {
+            match tokio::time::timeout(CONNECT, TcpStream::connect(flow.remote))
+                .await
+                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            {
                 Ok(stream) => run(stream, flow, connection, reader, events).await,
                 Err(error) => {
                     tracing::debug!(remote = %flow.remote, %error, "no connection");

@@ -63,6 +63,8 @@ pub struct Invite {
     pub sdp: Vec<u8>,
     /// Answer a 401/407 with these, once a nonce.
     pub credentials: Option<Credentials>,
+    /// Our TCP address, where the peer may be asked by TCP for what is too large for one datagram (RFC 3261 18.1.1).
+    pub large: Option<SocketAddr>,
 }
 
 #[derive(Debug)]
@@ -119,7 +121,7 @@ pub struct Transmit {
 // The endpoint's methods (see `endpoint`), all with `now: Instant` first:
 //   new(config: Config, entropy: Box<dyn Entropy>) -> Endpoint
 //   handle_message(now, peer: Peer, flow: Flow, bytes: &[u8])         one datagram, or one framed message of a stream
-//   handle_connection_lost(now, connection: u64)
+//   handle_connection_lost(now, connection: u64, remote: SocketAddr)   closed, or never opened
 //   handle_timeout(now) · poll_timeout(&self) -> Option<Instant> · poll_transmit(&mut self) -> Option<Transmit> · poll_event(&mut self) -> Option<Event>
 //   invite(now, Invite) -> Result<SessionId, Full>
 //   progress(now, session, status: u16, sdp: Option<Vec<u8>>)         180 or 183

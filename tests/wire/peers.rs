@@ -285,7 +285,7 @@ fn a_call_on_a_lost_connection_is_lost() {
     pair.flush();
     let Event::Invite { session, .. } = pair.event(A) else { panic!("INVITE") };
     let now = pair.now;
-    pair.a.handle_connection_lost(now, 4);
+    pair.a.handle_connection_lost(now, 4, flow(A).remote);
     pair.flush();
     assert!(matches!(pair.event(A), Event::Lost { session: s } if s == session));
     pair.finish();

@@ -23,6 +23,7 @@ mod text;
 mod told;
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 
 use crate::domain::entropy::Entropy;
 use crate::domain::now::Instant;
@@ -215,11 +216,13 @@ impl Endpoint {
         }
     }
 
-    /// A stream is closed: our open requests on it have failed, INVITEs of theirs on it are lost. Confirmed sessions go on: their next request opens or
-    /// reuses another connection.
-    pub fn handle_connection_lost(&mut self, now: Instant, connection: u64) {
+    /// A stream to `remote` is closed, or was never opened: our open requests on it have failed, INVITEs of theirs on it are lost. Confirmed sessions go on:
+    /// their next request opens or reuses another connection.
+    pub fn handle_connection_lost(&mut self, now: Instant, connection: u64, remote: SocketAddr) {
+        let opened_for = |flow: &Flow| flow.transport == Transport::Tcp && flow.connection.is_none() && flow.remote == remote;
         let on_it = |flow: &Flow| flow.connection == Some(connection);
-        let failed: Vec<TxId> = self.clients.iter().filter(|(_, tx)| tx.is_open() && on_it(&tx.flow)).map(|(id, _)| *id).collect();
+        let failed: Vec<TxId> =
+            self.clients.iter().filter(|(_, tx)| tx.is_open() && (on_it(&tx.flow) || opened_for(&tx.flow))).map(|(id, _)| *id).collect();
         for tx in self.servers.values_mut().filter(|tx| on_it(&tx.flow)) {
             tx.flow.connection = None;
         }
@@ -231,6 +234,9 @@ impl Endpoint {
             }
         }
         for id in failed {
+            if self.fall_back_to_udp(now, id) {
+                continue;
+            }
             let provisional = self.clients.get(&id).is_some_and(ClientTx::is_proceeding);
             self.on_client_failed(now, id, provisional);
         }
