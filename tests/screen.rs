@@ -1,6 +1,7 @@
 //! The HTTP side as a browser, a program and a stranger meet it: sessions, origins, hosts, sizes, pages of the list.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -16,10 +17,13 @@ use rappel::domain::entropy::Seeded;
 use rappel::domain::identity::Caller;
 use rappel::domain::ladder::Rung;
 use rappel::domain::now::{Instant, Now};
+use rappel::domain::number::E164;
 use rappel::domain::outcome::Outcome;
 use rappel::domain::status::{LineStatus, PhoneState, PhoneStatus, TrunkState, TrunkStatus};
 use rappel::domain::text::ScreenText;
+use rappel::screen::openapi::OPERATIONS;
 use rappel::screen::{Asked, LadderWanted, ScreenParts, ScreenState, SignIn, router};
+use rappel::store::contacts::{self, Contact};
 use rappel::store::people::{self, PeopleRequest};
 use rappel::store::{Writer, WriterThread, open, secret};
 use rappel::switchboard::effect::Refusal;
@@ -514,4 +518,60 @@ fn over_a_socket_two_hundred_slow_connections_and_a_large_body_do_not_stop_the_p
     stop.send(()).unwrap();
     runtime.block_on(serving).unwrap();
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn contacts_are_found_by_a_part_of_their_name_or_number() {
+    story(|site| async move {
+        let contact = |number: &str, name: &str, note: &str| Contact {
+            number: E164::from_e164(number).unwrap(),
+            name: ScreenText::clean(name),
+            note: note.to_owned(),
+        };
+        let mut all = vec![contact("+33639980001", "Zoé Lefèvre", "3 %"), contact("+33199000001", "Garage Œuvré_1", "")];
+        all.extend((0..60).map(|n| contact(&format!("+33261910{n:03}"), "Martin", "")));
+        site.writer.run(move |conn| contacts::merge(conn, &all)).await.unwrap();
+        let cookie = site.cookie().await;
+        let find = |query: &'static str| {
+            let (site, cookie) = (&site, &cookie);
+            async move {
+                site.get(&format!("/api/contacts?q={query}"), &[("cookie", cookie)]).await.json()["contacts"].as_array().unwrap().clone()
+            }
+        };
+        let whole = json!([{ "id": 1, "number": "+33639980001", "display": "06 39 98 00 01", "name": "Zoé Lefèvre", "note": "3 %" }]);
+        for query in ["zoe", "LEFEVRE+Zo%C3%89", "0639", "06+39+98", "%2B33639", "0033639", "98.00.01"] {
+            assert_eq!(json!(find(query).await), whole, "{query}");
+        }
+        assert_eq!(find("oeuvre_").await[0]["name"], "Garage Œuvré_1");
+        for (query, count) in [("martin", 50), ("", 50), ("%25", 0), ("_", 1), ("personne", 0), ("%27%20OR%201=1", 0), ("%5C", 0)] {
+            assert_eq!(find(query).await.len(), count, "{query}");
+        }
+        site.get("/api/contacts?q=zoe", &[]).await.problem(401);
+    });
+}
+
+#[test]
+fn the_description_of_the_api_names_every_route_and_no_other() {
+    let source = include_str!("../src/screen/mod.rs");
+    let routes: BTreeSet<&str> = source.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let described: BTreeSet<&str> = OPERATIONS.iter().map(|operation| operation.path).collect();
+    assert!(routes.len() > 10, "the routes were not read");
+    assert_eq!(routes, described);
+    story(|site| async move {
+        let open = site.get("/api/openapi.json", &[]).await;
+        assert_eq!((open.status, open.json()["openapi"].as_str()), (StatusCode::OK, Some("3.1.0")));
+        let token = secret::new_secret(&mut Seeded(9));
+        let request = PeopleRequest::Token { code: "MEL".to_owned(), hash: secret::secret_hash(&token) };
+        site.writer.run(move |conn| people::carry_out(conn, &request, at(0))).await.unwrap();
+        let bearer = format!("Bearer {token}");
+        for operation in OPERATIONS {
+            assert!(open.json()["paths"][operation.path][operation.method].is_object(), "{} {}", operation.method, operation.path);
+            // a method that no route has is told which ones it has
+            let path = operation.path.replace("{id}", "1");
+            let answer = site.ask("PUT", &path, &[("authorization", &bearer)], "").await;
+            answer.problem(405);
+            let allowed = answer.headers["allow"].to_str().unwrap();
+            assert!(allowed.contains(&operation.method.to_uppercase()), "{} {path}: {allowed}", operation.method);
+        }
+    });
 }

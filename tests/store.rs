@@ -11,13 +11,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rappel::domain::call::{CallId, Direction, Extension, Record};
 use rappel::domain::entropy::Seeded;
 use rappel::domain::identity::Caller;
+use rappel::domain::names::MAX_CONTACTS;
 use rappel::domain::now::{Instant, Now};
 use rappel::domain::number::E164;
 use rappel::domain::outcome::{Outcome, Reason};
 use rappel::domain::text::ScreenText;
 use rappel::store::calls::{self, Filter, Page};
+use rappel::store::contacts::{self, Contact, Merged};
 use rappel::store::people::{self, PeopleRequest};
-use rappel::store::{Health, Opened, StoreError, Writer, WriterThread, journal, open, open_for_changes, secret};
+use rappel::store::{Health, Opened, StoreError, Writer, WriterThread, journal, open, open_beside, open_for_changes, secret};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -275,4 +277,52 @@ fn people_their_sessions_and_their_tokens() {
     people::carry_out(&mut conn, &PeopleRequest::Remove { code: "MEL".to_owned() }, at(2)).unwrap();
     assert_eq!((people::of_token(&conn, &token).unwrap(), people::password(&conn, "MEL").unwrap()), (None, None));
     drop(lock);
+}
+
+fn contact(n: i64, name: &str, note: &str) -> Contact {
+    Contact { number: number(n), name: ScreenText::clean(name), note: note.to_owned() }
+}
+
+#[test]
+fn contacts_are_merged_by_number_all_or_none_and_a_second_time_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut conn, _lock) = open_for_changes(dir.path()).unwrap();
+    let two = [contact(1, "Martin", "habite au 3"), contact(2, "Durand", "")];
+    assert_eq!(contacts::merge(&mut conn, &two).unwrap(), Merged { added: 2, changed: 0, same: 0 });
+    assert_eq!(contacts::merge(&mut conn, &two).unwrap(), Merged { added: 0, changed: 0, same: 2 });
+    let more = [contact(1, "Jeanne Martin", ""), contact(2, "Durand", ""), contact(3, "Petit", "")];
+    assert_eq!(contacts::merge(&mut conn, &more).unwrap(), Merged { added: 1, changed: 1, same: 1 });
+    let found = contacts::of(&conn, &number(1)).unwrap().unwrap().contact;
+    assert_eq!((found.name.as_str(), found.note.as_str()), ("Jeanne Martin", "habite au 3"), "an empty note takes nothing away");
+    let flood: Vec<Contact> =
+        (0..MAX_CONTACTS).map(|n| Contact { number: E164::from_e164(&format!("+44{n:09}")).unwrap(), ..contact(1, "x", "") }).collect();
+    assert!(matches!(contacts::merge(&mut conn, &flood), Err(StoreError::TooManyContacts)));
+    assert_eq!(contacts::all(&conn).unwrap().0.len(), 3);
+}
+
+#[test]
+fn a_long_import_keeps_no_record_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, thread, finished) = service(open(dir.path(), at(0)).unwrap(), 10);
+    let mut conn = open_beside(dir.path()).unwrap();
+    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    write(&writer, &finished, &[opened(1), missed(1)]);
+    assert_eq!(writer.health(), Health::Journal, "the record is safe in the journal while the import holds the database");
+    drop(tx);
+    writer.job(|_| Ok(())).blocking_recv().unwrap().unwrap();
+    writer.job(|_| Ok(())).blocking_recv().unwrap().unwrap();
+    assert_eq!(list(dir.path(), &all()).calls.len(), 1);
+    thread.stop();
+}
+
+#[test]
+fn names_are_known_again_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, thread, finished) = service(open(dir.path(), at(0)).unwrap(), 10);
+    write(&writer, &finished, &[opened(1), missed(1), opened(2), missed(2)]);
+    writer.job(|conn| contacts::merge(conn, &[contact(2, "Jeanne Martin", "")])).blocking_recv().unwrap().unwrap();
+    thread.stop();
+    let names = open(dir.path(), at(20)).unwrap().names;
+    let of = |n| names.of(&Caller::Known(number(n)), &ScreenText::default());
+    assert_eq!((of(1).as_str(), of(2).as_str(), of(3).as_str()), ("Dupont", "Jeanne Martin", ""));
 }

@@ -1,8 +1,13 @@
 //! The commands of `rappel`: what is typed, and whom it is given to. Holds no rule of the line.
 
+mod ask;
+pub mod change;
 mod check;
 mod explain;
+pub mod export;
+pub mod import;
 pub mod person;
+pub mod records;
 pub mod serve;
 mod trace;
 
@@ -61,6 +66,33 @@ enum Command {
         #[arg(long, value_name = "FICHIER")]
         pcap: Option<PathBuf>,
     },
+    /// Écrit la liste des appels ou des rappels
+    Export(export::ExportArgs),
+    /// Ajoute ce qui vient d'un autre programme
+    #[command(subcommand)]
+    Import(import::What),
+    /// Montre tout ce qui est gardé d'un numéro, en JSON
+    Dump {
+        /// Le numéro, sous n'importe quelle forme
+        #[arg(long, value_name = "NUMÉRO", allow_hyphen_values = true)]
+        number: String,
+    },
+    /// Efface tout ce qui est gardé d'un numéro
+    Erase {
+        /// Le numéro, sous n'importe quelle forme
+        #[arg(long, value_name = "NUMÉRO", allow_hyphen_values = true)]
+        number: String,
+    },
+    /// Copie la base dans un fichier, même pendant que le service tourne
+    Backup {
+        #[arg(value_name = "FICHIER")]
+        file: PathBuf,
+    },
+    /// Remet la base telle qu'elle était dans une sauvegarde ; le service doit être arrêté
+    Restore {
+        #[arg(value_name = "FICHIER")]
+        file: PathBuf,
+    },
 }
 
 /// The whole program.
@@ -74,6 +106,14 @@ pub fn main() -> ExitCode {
         Command::Explain { digits, phone } => with_config(file, |config| explain::run(&config, &digits, phone.as_deref())),
         Command::Person(args) => with_config(file, |config| people(&config, &args)),
         Command::Trace { call, pcap } => with_config(file, |config| trace::run(&config, &call, pcap.as_deref())),
+        Command::Export(args) => with_folder(file, |config, dir| export::run(&args, config, dir, crate::shell::clock::now().wall)),
+        Command::Import(what) => with_folder(file, |_, dir| import::run(&what, dir, &mut std::io::stdout())),
+        Command::Dump { number } => {
+            with_folder(file, |_, dir| records::dump(&number, dir, crate::shell::clock::now().wall, &mut std::io::stdout()))
+        }
+        Command::Erase { number } => with_folder(file, |_, dir| records::erase(&number, dir, &mut std::io::stdout())),
+        Command::Backup { file: copy } => with_folder(file, |_, dir| records::backup(&copy, dir, &mut std::io::stdout())),
+        Command::Restore { file: copy } => with_folder(file, |_, dir| records::restore(&copy, dir, &mut std::io::stdout())),
     }
 }
 
@@ -86,6 +126,17 @@ fn with_config(file: Option<&Path>, command: impl FnOnce(Config) -> ExitCode) ->
         }
         Err(mistakes) => refused(&mistakes),
     }
+}
+
+/// Runs `command` with the configuration and its state folder; what goes wrong is said.
+fn with_folder<E: std::fmt::Display>(file: Option<&Path>, command: impl FnOnce(&Config, &Path) -> Result<(), E>) -> ExitCode {
+    with_config(file, |config| match command(&config, &serve::state_folder(&config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rappel : {error}");
+            ExitCode::FAILURE
+        }
+    })
 }
 
 fn refused(mistakes: &[Mistake]) -> ExitCode {
@@ -120,11 +171,23 @@ mod tests {
             "rappel person add MEL --config a.toml",
             "rappel trace 12 --pcap f.pcap --config a.toml",
             "rappel demo --once --json --config a.toml",
+            "rappel export calls --format csv --from 2026-11-01 --to 30/11/2026 --out a.csv --config a.toml",
+            "rappel import contacts a.vcf --zero --config a.toml",
+            "rappel dump --number +33639980001 --config a.toml",
         ] {
             let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(arguments.config.as_deref(), Some(Path::new("a.toml")), "{line}");
         }
-        for line in ["rappel", "rappel explain", "rappel person", "rappel person add", "rappel serve x"] {
+        for line in [
+            "rappel",
+            "rappel explain",
+            "rappel person",
+            "rappel person add",
+            "rappel serve x",
+            "rappel export calls",
+            "rappel export calls --format pdf",
+            "rappel erase",
+        ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

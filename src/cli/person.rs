@@ -11,9 +11,11 @@ use clap::{Args, Subcommand};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use crate::domain::entropy::Entropy;
-use crate::shell::control::{self, Answer, Request};
+use crate::shell::control::Request;
 use crate::store::people::{self, PeopleRequest, clean_code};
-use crate::store::{StoreError, open_for_changes, secret};
+use crate::store::{StoreError, secret};
+
+use super::change::{ChangeError, through};
 
 /// The longest line read for a password.
 const LINE_MAX: u64 = 1024;
@@ -41,10 +43,9 @@ pub enum Action {
 #[derive(Debug, thiserror::Error)]
 pub enum PersonError {
     #[error(transparent)]
+    Change(#[from] ChangeError),
+    #[error(transparent)]
     Store(#[from] StoreError),
-    /// What the running service said.
-    #[error("{0}")]
-    Refused(String),
     #[error("Les deux mots de passe ne sont pas les mêmes.")]
     Differ,
     #[error("Le mot de passe doit avoir de {} à {} caractères.", secret::PASSWORD_MIN, secret::PASSWORD_MAX)]
@@ -98,26 +99,7 @@ fn request(
 
 /// By the running service, else by ourselves.
 fn change(dir: &Path, request: PeopleRequest, now: DateTime<Utc>) -> Result<Vec<String>, PersonError> {
-    let asked = Request::People(request.clone());
-    let answer = match control::ask(dir, &asked)? {
-        Some(answer) => answer,
-        None => match open_for_changes(dir) {
-            Ok((mut conn, lock)) => {
-                let lines = people::carry_out(&mut conn, &request, now)?;
-                drop(conn);
-                drop(lock);
-                return Ok(lines);
-            }
-            // a service that has just started listens by now, or it is another command's turn
-            Err(error @ StoreError::Locked(_)) => control::ask(dir, &asked)?.ok_or(error)?,
-            Err(error) => return Err(error.into()),
-        },
-    };
-    match answer {
-        Answer::Done(lines) => Ok(lines),
-        Answer::Refused(sentence) => Err(PersonError::Refused(sentence)),
-        Answer::Ladder(_) => Err(PersonError::Refused(control::NOT_UNDERSTOOD.to_owned())),
-    }
+    Ok(through(dir, &Request::People(request.clone()), |conn| people::carry_out(conn, &request, now))?)
 }
 
 fn read_password(input: &mut dyn BufRead, terminal: bool) -> Result<String, PersonError> {
@@ -178,6 +160,7 @@ impl Drop for NoEcho {
 mod tests {
     use super::*;
     use crate::domain::entropy::Seeded;
+    use crate::shell::control::{Behind, Control};
 
     fn read(text: &str) -> Result<String, PersonError> {
         read_password(&mut text.as_bytes(), false)
@@ -209,11 +192,16 @@ mod tests {
         let instant = crate::domain::now::Instant::ZERO;
         let clock = move || crate::domain::now::Now { instant, wall: now };
         let (writer, thread) = opened.start(Box::new(clock), Box::new(|_| ())).unwrap();
-        assert!(matches!(change(dir.path(), PeopleRequest::List, now), Err(PersonError::Store(StoreError::Locked(_)))));
+        assert!(matches!(
+            change(dir.path(), PeopleRequest::List, now),
+            Err(PersonError::Change(ChangeError::Store(StoreError::Locked(_))))
+        ));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let serving = runtime.spawn({
             let _inside = runtime.enter();
-            control::Control::bind(dir.path()).unwrap().serve(writer, std::sync::Arc::new(move || now), tokio::sync::mpsc::channel(1).0)
+            let (line, _) = tokio::sync::mpsc::channel(1);
+            let behind = Behind { writer, clock: std::sync::Arc::new(move || now), line, dir: dir.path().to_owned() };
+            Control::bind(dir.path()).unwrap().serve(behind)
         });
         change(dir.path(), add("MO"), now).unwrap();
         assert_eq!(change(dir.path(), PeopleRequest::List, now).unwrap(), ["MEL", "MO"]);

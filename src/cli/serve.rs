@@ -16,6 +16,7 @@ use crate::shell::run::{self, Limits, Phone, Service};
 use crate::sip::api::{Credentials, Transport};
 use crate::sip::guard::PeerAddress;
 use crate::sip::identity::{CallerIdHeader, IdentitySettings};
+use crate::switchboard::config::KeypadRules;
 
 /// Where the records stand: `[store] path`, else what the service manager gives, else `./var`.
 pub fn state_folder(config: &Config) -> PathBuf {
@@ -87,6 +88,10 @@ fn service(config: &Config, sign_in: SignIn) -> Service {
         phones: config.phones.iter().map(phone).collect(),
         ring: config.line.ring.clone(),
         ring_time: config.line.ring_time,
+        waiting_after: config.line.waiting_after,
+        offer_time: config.line.offer_time,
+        keypad: KeypadRules { code: config.keypad.code.clone(), required: config.keypad.required, idle: config.keypad.idle },
+        second_by_phone: config.line.second_call == model::SecondCall::Phone,
         hours: config.hours.clone(),
         rules: config.rules.clone(),
         promise: config.callbacks.promise,
@@ -167,6 +172,7 @@ fn trunk(trunk: &model::Trunk) -> LineSettings {
             own_numbers: trunk.numbers.clone(),
         },
         shared: trunk.shared,
+        keypad_code: trunk.keypad_code.clone(),
         register: trunk.register,
         expires: trunk.expires,
         keepalive: (!trunk.keepalive.is_zero() && !trunk.register).then_some(trunk.keepalive),

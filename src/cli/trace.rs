@@ -32,13 +32,17 @@ pub fn run(config: &Config, call: &str, file: Option<&Path>) -> ExitCode {
 
 fn asked(config: &Config, call: &str) -> Result<Vec<Rung>, String> {
     let none = || format!("Le service n'a pas (ou plus) de message de l'appel {call} : il garde les derniers, en mémoire.");
-    match control::ask(&state_folder(config), &Request::Trace(call.to_owned())) {
-        Ok(Some(Answer::Ladder(rungs))) if rungs.is_empty() => Err(none()),
-        Ok(Some(Answer::Ladder(rungs))) => Ok(rungs),
-        Ok(Some(Answer::Refused(why))) => Err(why),
-        Ok(Some(Answer::Done(_))) => Err(control::NOT_UNDERSTOOD.to_owned()),
-        Ok(None) => Err("Aucun service ne tourne ici : les messages ne sont que dans sa mémoire.".to_owned()),
-        Err(error) => Err(error.to_string()),
+    let lines = match control::ask(&state_folder(config), &Request::Trace(call.to_owned())) {
+        Ok(Some(Answer::Done(lines))) => lines,
+        Ok(Some(Answer::Refused(why))) => return Err(why),
+        Ok(None) => return Err("Aucun service ne tourne ici : les messages ne sont que dans sa mémoire.".to_owned()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let rungs: Option<Vec<Rung>> = lines.iter().map(|line| serde_json::from_str(line).ok()).collect();
+    match rungs {
+        Some(rungs) if rungs.is_empty() => Err(none()),
+        Some(rungs) => Ok(rungs),
+        None => Err(control::NOT_UNDERSTOOD.to_owned()),
     }
 }
 

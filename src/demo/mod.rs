@@ -1,9 +1,10 @@
 //! The main job without any equipment: a trunk and two phones that speak real SIP and RTP to the service on loopback, and a story they play.
 //!
 //! [`ua`] is a SIP user agent of its own, [`service`] the service as a child process, [`http`] what a browser would ask of it, [`scene`]
-//! all of them together, [`story`] the script. The loopback tests use all but the story. Nothing here is part of the line: a peer has its own sockets and its own clock.
+//! all of them together, [`double_call`] two callers and one phone, [`story`] the script. The loopback tests use all but the story. Nothing here is part of the line: a peer has its own sockets and its own clock.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod double_call;
 pub mod http;
 pub mod scene;
 pub mod service;

@@ -20,7 +20,7 @@ pub const NUMBER: &str = "0199000000";
 /// Extensions, and whose phone it is.
 pub const PHONES: [(&str, &str); 2] = [("11", "MEL"), ("12", "MO")];
 /// How long `serve` may take to be up, and to be gone after SIGTERM.
-const UP: Duration = Duration::from_secs(10);
+const UP: Duration = Duration::from_secs(30);
 /// Ports of one instance's media range.
 const MEDIA_PORTS: u16 = 200;
 const FIRST_MEDIA_PORT: u16 = 20_000;

@@ -91,6 +91,8 @@ pub struct Numbering {
     /// Longest prefix first.
     national: Vec<(String, Class)>,
     satellite: Vec<String>,
+    /// National prefixes of automated calls.
+    automated: Vec<String>,
 }
 
 /// Whole numbers of the same length, both ends included.
@@ -131,6 +133,7 @@ struct File {
     short: ShortTable,
     national: NationalTable,
     international: InternationalTable,
+    automated: AutomatedTable,
 }
 
 #[derive(Deserialize)]
@@ -157,6 +160,13 @@ struct NationalTable {
 #[serde(deny_unknown_fields)]
 struct InternationalTable {
     satellite: Words,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AutomatedTable {
+    prefixes: Words,
+    overseas: Words,
 }
 
 impl Numbering {
@@ -200,7 +210,9 @@ impl Numbering {
             national.extend(digits(words, NATIONAL_DIGITS)?.into_iter().map(|prefix| (prefix, class)));
         }
         national.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-        Ok(Numbering { emergency, short, national, satellite: digits(file.international.satellite, NATIONAL_DIGITS)? })
+        let mut automated = digits(file.automated.prefixes, NATIONAL_DIGITS)?;
+        automated.extend(digits(file.automated.overseas, NATIONAL_DIGITS)?);
+        Ok(Numbering { emergency, short, national, satellite: digits(file.international.satellite, NATIONAL_DIGITS)?, automated })
     }
 
     pub fn is_emergency(&self, number: &str) -> bool {
@@ -250,6 +262,11 @@ impl Numbering {
         }
     }
 
+    /// From a prefix that only machines and telemarketers may call from (decision Arcep 2022-1583).
+    pub fn is_automated(&self, number: &E164) -> bool {
+        number.national().is_some_and(|national| self.automated.iter().any(|prefix| national.starts_with(prefix.as_str())))
+    }
+
     fn class_of_national(&self, number: &str) -> Option<Class> {
         self.national.iter().find(|(prefix, _)| number.starts_with(prefix.as_str())).map(|(_, class)| *class)
     }
@@ -263,6 +280,7 @@ impl Default for Numbering {
             short: Vec::new(),
             national: Vec::new(),
             satellite: Vec::new(),
+            automated: Vec::new(),
         })
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::callback::Callback;
+use super::callback::{Callback, Fields};
 use super::identity::Caller;
 use super::outcome::Outcome;
 use super::text::ScreenText;
@@ -42,6 +42,8 @@ pub enum Record {
     Ended { call: CallId, at: DateTime<Utc>, outcome: Outcome, during: Option<CallId>, short: bool },
     /// The line itself was down (row 27).
     Outage { from: DateTime<Utc>, to: DateTime<Utc>, what: String },
+    /// What a person typed of a call so far; it becomes the callback's when the call ends, or when the process dies.
+    Draft { call: CallId, fields: Box<Fields> },
     /// A callback as it stands from now on; an older version never replaces a newer one.
     Callback(Box<Callback>),
 }

@@ -62,7 +62,8 @@ pub enum CallResult {
 }
 
 /// What a person may write of a callback; what is left out stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Fields {
     pub party: Option<Caller>,
     pub name: Option<ScreenText>,
@@ -81,6 +82,9 @@ pub struct Callback {
     pub version: u64,
     pub party: Caller,
     pub name: ScreenText,
+    /// A person wrote the name: it outlives this entry.
+    #[serde(default)]
+    pub named: bool,
     pub source: Source,
     pub subject: String,
     pub owner: String,

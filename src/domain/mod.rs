@@ -8,6 +8,7 @@ pub mod hours;
 pub mod identity;
 pub mod key;
 pub mod ladder;
+pub mod names;
 pub mod now;
 pub mod number;
 pub mod outcome;

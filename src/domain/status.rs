@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::call::{CallId, Direction, Extension};
+use super::callback::CallbackId;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct LineStatus {
@@ -82,9 +83,26 @@ pub struct SecondCall {
     pub extension: Option<Extension>,
     pub offered_to: Vec<Extension>,
     pub number: Option<String>,
+    pub display: String,
+    /// As typed in the form, else as known.
     pub name: String,
     pub call_1: Option<CallId>,
+    /// When the attendant takes it.
     pub until: Option<DateTime<Utc>>,
+    /// Since when call 1 hears music.
+    pub held_since: Option<DateTime<Utc>>,
+    /// The open callback of that number.
+    pub callback: Option<CallbackId>,
+    pub draft: Draft,
+}
+
+/// What is typed of the form beside name and number.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Draft {
+    pub subject: String,
+    pub owner: String,
+    pub place: String,
+    pub note: String,
 }
 
 /// A banner. `kind`: outage, unknown_source, operator_voicemail, emergency, fraud, disk, journal.

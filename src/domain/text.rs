@@ -1,5 +1,6 @@
 //! Text from the wire or from a person, made harmless at the edge.
 
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
 
 /// Text fit for a screen, a log and a display: no control character (C0, C1), no bidirectional override, bounded.
@@ -27,4 +28,36 @@ impl ScreenText {
 /// Bidirectional controls, zero-width characters, line and paragraph separators.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{61c}')
+}
+
+/// Text as it is looked for: small letters without accents, ligatures as two letters. `Zoé LŒW` gives `zoe loew`.
+pub fn folded(text: &str) -> String {
+    let apart = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
+    let mut out = String::with_capacity(apart.len());
+    for c in apart.chars().flat_map(char::to_lowercase) {
+        match c {
+            '\u{300}'..='\u{36f}' => {}
+            'œ' => out.push_str("oe"),
+            'æ' => out.push_str("ae"),
+            'ß' => out.push_str("ss"),
+            'ø' => out.push('o'),
+            'ł' => out.push('l'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_for_has_no_accent_and_no_capital() {
+        for (text, plain) in
+            [("Éléonore NOËL", "eleonore noel"), ("Zoe\u{301} Lœw", "zoe loew"), ("ŒUVRÉ Ça", "oeuvre ca"), ("ﬁn", "fin"), ("", "")]
+        {
+            assert_eq!(folded(text), plain);
+        }
+    }
 }

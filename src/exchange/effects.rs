@@ -2,6 +2,7 @@
 
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{Extension, LegId};
+use crate::domain::key::Key;
 use crate::domain::now::Now;
 use crate::media::command::Command as MediaCommand;
 use crate::sip::api::{Invite, Transport};
@@ -34,6 +35,14 @@ impl Exchange {
                 let source = sound.map(|s| self.sounds.source(&s));
                 self.media(MediaCommand::Overlay(leg, source));
             }
+            Effect::Party { leg, number, name } => self.tell_party(now, leg, &number, &name),
+            Effect::PassKeys { leg, to } => {
+                if let Some(leg) = self.legs.get_mut(leg) {
+                    leg.passes_keys_to = to;
+                }
+                self.media(MediaCommand::PassKeys { leg, on: to.is_some() });
+            }
+            Effect::Keys(leg, keys) => self.media(MediaCommand::Keys(leg, keys.into_iter().map(Key::sign).collect())),
             Effect::Transfer { leg, accepted } => {
                 if let Some(session) = self.session(leg) {
                     self.endpoint.respond_refer(now.instant, session, if accepted { 202 } else { 403 });
@@ -94,7 +103,7 @@ impl Exchange {
     }
 
     /// Towards our own phones the caller is asserted as we know it (RFC 3325), a withheld one not at all.
-    fn asserted(&self, number: &str, name: &str, host: &str) -> Vec<(&'static str, String)> {
+    pub(super) fn asserted(&self, number: &str, name: &str, host: &str) -> Vec<(&'static str, String)> {
         if number.is_empty() { Vec::new() } else { vec![("P-Asserted-Identity", name_addr(name, number, host))] }
     }
 

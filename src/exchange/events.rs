@@ -29,7 +29,12 @@ impl Exchange {
                 Peer::Phone => self.phone_dials(now, session, flow, &request, offer.as_deref()),
             },
             Event::Provisional { session, status, sdp } => self.on_provisional(session, status, sdp.as_deref()),
-            Event::Accepted { session, response: _, sdp } => self.on_accepted(now, session, sdp.as_deref()),
+            Event::Accepted { session, response, sdp } => {
+                if let Some(leg) = self.legs.of(session) {
+                    self.note_allowed(leg, &response);
+                }
+                self.on_accepted(now, session, sdp.as_deref());
+            }
             Event::Rejected { session, status, response, provisional } => {
                 self.on_rejected(session, status, response.as_deref(), provisional);
             }
@@ -46,6 +51,10 @@ impl Exchange {
             Event::Reoffered { session, status, sdp } => self.on_reoffered(session, status, sdp.as_deref()),
             Event::Info { session, content_type, body } => {
                 if let (Some(leg), Some(key)) = (self.legs.of(session), keys::of_info(&content_type, &body)) {
+                    // the relay passes on what comes as RTP only
+                    if let Some(to) = self.legs.get(leg).and_then(|leg| leg.passes_keys_to) {
+                        self.media(MediaCommand::Keys(to, vec![key.sign()]));
+                    }
                     self.inputs.push_back(Input::Key { leg, key });
                 }
             }
@@ -114,6 +123,7 @@ impl Exchange {
         media_plan::take_offer(&mut media, offer);
         let digits = dialled(request);
         self.legs.insert(leg, Leg::new(side, vec![session], source, media));
+        self.note_allowed(leg, request);
         self.inputs.push_back(Input::Dials { leg, extension, digits });
     }
 

@@ -46,6 +46,10 @@ pub struct Leg {
     pub held: bool,
     /// The final status its forks gave, the one to report when the last is gone.
     pub refused: Option<u16>,
+    /// It takes UPDATE in a dialog.
+    pub takes_update: bool,
+    /// Keys that it presses go on to that leg.
+    pub passes_keys_to: Option<LegId>,
     /// Seconds of silence at which the phone was last asked whether it lives.
     pub asked: Option<u32>,
 }
@@ -53,7 +57,18 @@ pub struct Leg {
 impl Leg {
     /// A leg that nobody answered yet.
     pub fn new(side: Side, sessions: Vec<SessionId>, source: IpAddr, media: LegMedia) -> Leg {
-        Leg { side, sessions, source, media, answered: false, held: false, refused: None, asked: None }
+        Leg {
+            side,
+            sessions,
+            source,
+            media,
+            answered: false,
+            held: false,
+            refused: None,
+            takes_update: false,
+            passes_keys_to: None,
+            asked: None,
+        }
     }
 }
 

@@ -50,6 +50,8 @@ pub struct LineSettings {
     pub identity: IdentitySettings,
     /// Others can take its calls.
     pub shared: bool,
+    /// What a PBX upstream wants before the first key of a call; empty: nothing.
+    pub keypad_code: String,
     pub register: bool,
     /// Seconds asked for at registration.
     pub expires: u32,

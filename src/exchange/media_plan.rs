@@ -91,17 +91,25 @@ fn negotiated(remote: &Description, source: IpAddr, phone: bool, event_in: Optio
     }
 }
 
+/// Seconds of music between two words to a caller who is held.
+const WORD_EACH: usize = 30;
+/// Samples a second.
+const RATE: usize = 8000;
+
 /// The sounds of the line, decoded once.
 pub struct Sounds {
     prompts: Prompts,
     music: Arc<[i16]>,
+    /// Music, and a word each 30 s (RULES 4).
+    held: Arc<[i16]>,
     cache: HashMap<&'static str, Arc<[i16]>>,
 }
 
 impl Sounds {
     pub fn new(prompts: Prompts, music: Option<Arc<[i16]>>) -> Sounds {
         let music = music.or_else(|| prompts.get("musique")).unwrap_or_else(|| Arc::from([0i16; 160].as_slice()));
-        Sounds { prompts, music, cache: HashMap::new() }
+        let held = with_word(&music, prompts.get("patienter").as_deref());
+        Sounds { prompts, music, held, cache: HashMap::new() }
     }
 
     /// Until the prompts are read: tones only, silence for the rest.
@@ -117,7 +125,9 @@ impl Sounds {
             Sound::Congestion => Source::Tone(Tone::congestion()),
             Sound::Waiting => Source::Tone(Tone::waiting()),
             Sound::LowTone => Source::Tone(Tone::low_tone()),
+            Sound::Beep => Source::Tone(Tone::beep()),
             Sound::Music => Source::Loop(self.music.clone()),
+            Sound::HoldMusic => Source::Loop(self.held.clone()),
             Sound::Prompts(names) => Source::Once(names.iter().filter_map(|n| self.prompt(n)).collect()),
         }
     }
@@ -130,4 +140,10 @@ impl Sounds {
         self.cache.insert(name, samples.clone());
         Some(samples)
     }
+}
+
+/// The music over and over for 30 s, then the word.
+fn with_word(music: &[i16], word: Option<&[i16]>) -> Arc<[i16]> {
+    let music = music.iter().copied().cycle().take(if music.is_empty() { 0 } else { WORD_EACH * RATE });
+    music.chain(word.unwrap_or_default().iter().copied()).collect()
 }

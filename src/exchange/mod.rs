@@ -4,7 +4,7 @@
 //! `switchboard`, what a message means in `sip`. No socket, no clock.
 //!
 //! [`legs`] the legs of running calls · `ladder` their messages · [`events`] SIP and media events to inputs · [`effects`] effects to SIP and media ·
-//! [`keys`] keys pressed · `media_peer` whether their addresses may be · [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
+//! [`keys`] keys pressed · `party` who a phone hears · `media_peer` whether their addresses may be · [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
 
 pub mod effects;
 pub mod events;
@@ -14,6 +14,7 @@ pub mod legs;
 pub mod lines;
 mod media_peer;
 pub mod media_plan;
+mod party;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +24,7 @@ use crate::domain::call::{Extension, LegId, Record};
 use crate::domain::callback::Retry;
 use crate::domain::entropy::Entropy;
 use crate::domain::hours::Hours;
+use crate::domain::names::Contacts;
 use crate::domain::now::{Instant, Now};
 use crate::domain::status::LineStatus;
 use crate::media::command::{Command as MediaCommand, Report};
@@ -197,6 +199,12 @@ impl Exchange {
 
     pub fn handle_command(&mut self, now: Now, ticket: Ticket, command: Command) {
         self.inputs.push_back(Input::Page { ticket, command });
+        self.settle(now);
+    }
+
+    /// The contacts changed.
+    pub fn set_contacts(&mut self, now: Now, contacts: Contacts) {
+        self.inputs.push_back(Input::Contacts(contacts));
         self.settle(now);
     }
 

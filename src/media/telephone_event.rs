@@ -51,6 +51,11 @@ impl Event {
         let duration = u16::from_be_bytes([high, low]);
         (event < 16 && duration > 0).then_some(Event { event, end: flags & 0x80 != 0, duration })
     }
+
+    /// The key is released.
+    pub fn is_end(&self) -> bool {
+        self.end
+    }
 }
 
 #[derive(Clone, Copy)]

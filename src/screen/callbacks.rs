@@ -122,7 +122,7 @@ fn id_of(id: Id) -> Result<CallbackId, Problem> {
 }
 
 /// The shape of the API.
-fn shown(c: &Callback, now: DateTime<Utc>) -> Value {
+pub fn shown(c: &Callback, now: DateTime<Utc>) -> Value {
     let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
     json!({
         "id": c.id, "kind": "callback", "number": c.party.number().map(E164::as_str), "display": c.party.display(), "name": c.name.as_str(),
@@ -137,7 +137,7 @@ fn read(body: &[u8]) -> Result<Body, Problem> {
     serde_json::from_slice(body).map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "La demande n'est pas du JSON lisible."))
 }
 
-fn fields(body: &Body) -> Result<Fields, Problem> {
+pub(super) fn fields(body: &Body) -> Result<Fields, Problem> {
     let party = text(body, "number")?.map(|number| {
         let number = E164::parse_national_or_international(&number);
         number.map(Caller::Known).map_err(|error| Problem::field("number", format!("{error}.")))

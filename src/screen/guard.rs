@@ -19,7 +19,7 @@ use crate::store::{people, secret};
 /// A request, body included, is answered in this time.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
 /// Paths that need no session.
-const OPEN: [&str; 4] = ["/login", "/healthz", "/readyz", "/metrics"];
+const OPEN: [&str; 5] = ["/login", "/healthz", "/readyz", "/metrics", "/api/openapi.json"];
 /// `'self'` alone: no inline script or style, no frame, no foreign form.
 const POLICY: &str =
     "default-src 'self'; script-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";

@@ -6,19 +6,22 @@
 pub mod backoff;
 pub mod callbacks;
 pub mod calls;
+pub mod contacts;
 pub mod guard;
 pub mod ladder;
 pub mod line;
 pub mod login;
+pub mod openapi;
 pub mod page;
 pub mod refusal;
+pub mod second_call;
 pub mod serve;
 pub mod state;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 
 pub use state::{Asked, LadderWanted, ScreenParts, ScreenState, SignIn};
 
@@ -34,11 +37,22 @@ pub fn router(state: ScreenState) -> Router {
         .route("/healthz", get(line::healthz))
         .route("/readyz", get(line::readyz))
         .route("/metrics", get(line::metrics))
+        .route("/api/openapi.json", get(openapi::openapi))
         .route("/api/line", get(line::line))
         .route("/api/calls", get(calls::list))
         .route("/api/calls/{id}", get(calls::one))
         .route("/api/calls/{id}/ladder", get(ladder::ladder))
         .route("/api/calls/{id}/hangup", post(calls::hangup))
+        .route("/api/contacts", get(contacts::list))
+        .route("/api/calls/{id}/keypad", post(second_call::keypad))
+        .route("/api/calls/{id}/send-keys", post(second_call::send_keys))
+        .route("/api/second-call", patch(second_call::draft))
+        .route("/api/second-call/take", post(second_call::take))
+        .route("/api/second-call/attendant", post(second_call::attendant))
+        .route("/api/second-call/swap", post(second_call::swap))
+        .route("/api/second-call/save", post(second_call::save))
+        .route("/api/second-call/resume", post(second_call::resume))
+        .route("/api/second-call/done", post(second_call::done))
         .route("/api/callbacks", get(callbacks::list).post(callbacks::create))
         .route("/api/callbacks/{id}", get(callbacks::one).patch(callbacks::patch))
         .route("/api/callbacks/{id}/close", post(callbacks::close))

@@ -82,12 +82,15 @@ impl From<StoreError> for Problem {
             StoreError::UnknownPerson(_) => Problem::new(StatusCode::NOT_FOUND, error.to_string()),
             StoreError::PersonExists(_) => Problem::new(StatusCode::CONFLICT, error.to_string()),
             StoreError::BadCode(_) => Problem::field("person", error.to_string()),
-            StoreError::Busy | StoreError::Stopped => Problem::unavailable(error.to_string()),
+            StoreError::TooManyContacts => Problem::field("contacts", error.to_string()),
+            StoreError::Busy | StoreError::Stopped | StoreError::Waiting => Problem::unavailable(error.to_string()),
             StoreError::Locked(_)
             | StoreError::Folder { .. }
             | StoreError::Journal { .. }
             | StoreError::Migration(_)
             | StoreError::Sqlite(_)
+            | StoreError::NoBackup { .. }
+            | StoreError::NewerBackup(_)
             | StoreError::Hash => {
                 tracing::error!(%error, "store");
                 Problem::unavailable("La base de données ne répond pas. Les appels continuent d'être notés.")
@@ -101,6 +104,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::NotFound => Problem::new(StatusCode::NOT_FOUND, "Cet appel n'est plus en cours."),
             Refusal::Conflict(why) => Problem::new(StatusCode::CONFLICT, why),
+            Refusal::Invalid { field, detail } => Problem::field(field, detail),
         }
     }
 }

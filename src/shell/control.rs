@@ -16,23 +16,29 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::signalling::Inbox;
 use crate::domain::call::CallId;
-use crate::domain::ladder::Rung;
+use crate::domain::number::E164;
 use crate::exchange::LadderOf;
+use crate::store::contacts::{self, Contact};
 use crate::store::people::{self, PeopleRequest};
-use crate::store::{StoreError, Writer};
+use crate::store::{Health, StoreError, Writer, erase, open_beside};
+use crate::switchboard::effect::Refusal;
+use crate::switchboard::input::Command;
+
+use super::signalling::Inbox;
 
 /// The socket's name in the state folder.
 pub const FILE: &str = "control.sock";
-/// The longest request.
-const LINE_MAX: u64 = 64 * 1024;
+/// The longest request: a hundred thousand contacts with a word each. It is allocated as it comes.
+const REQUEST_MAX: u64 = 64 * 1024 * 1024;
 /// The longest answer: the ladder of a call, of the longest messages.
 const ANSWER_MAX: u64 = 16 * 1024 * 1024;
 /// Commands served at a time.
 const CONNECTIONS: usize = 8;
-/// How long a command may take to say what it wants, and the service to answer.
+/// How long a command may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the service may take to carry it out: contacts by the hundred thousand on a slow disk.
+const WORK: Duration = Duration::from_secs(120);
 /// The pause after a failed accept (out of descriptors).
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -43,8 +49,12 @@ pub const NOT_UNDERSTOOD: &str = "Le service n'a pas compris la commande : sa ve
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     People(PeopleRequest),
-    /// The messages of a call by its number, or of a dialog by its Call-ID.
+    /// The messages of a call by its number, or of a dialog by its Call-ID: a line of JSON each (`domain::ladder::Rung`).
     Trace(String),
+    /// Merged by number, all or none.
+    Contacts(Vec<Contact>),
+    /// Everything about a number goes.
+    Erase(E164),
 }
 
 /// The lines that the command prints, or the French sentence of its failure.
@@ -52,7 +62,6 @@ pub enum Request {
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     Done(Vec<String>),
-    Ladder(Vec<Rung>),
     Refused(String),
 }
 
@@ -63,6 +72,16 @@ pub type WallClock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 pub struct Control {
     listener: UnixListener,
     path: PathBuf,
+}
+
+/// What stands behind the socket.
+#[derive(Clone)]
+pub struct Behind {
+    pub writer: Writer,
+    pub clock: WallClock,
+    pub line: mpsc::Sender<Inbox>,
+    /// The state folder.
+    pub dir: PathBuf,
 }
 
 impl Drop for Control {
@@ -85,7 +104,7 @@ impl Control {
     }
 
     /// Serves for ever; drop the future to end it.
-    pub async fn serve(self, writer: Writer, clock: WallClock, inbox: mpsc::Sender<Inbox>) {
+    pub async fn serve(self, behind: Behind) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -97,9 +116,9 @@ impl Control {
                     continue;
                 }
             };
-            let (writer, clock, inbox) = (writer.clone(), Arc::clone(&clock), inbox.clone());
+            let behind = behind.clone();
             tokio::spawn(async move {
-                if !matches!(timeout(PATIENCE, one(stream, &writer, &clock, &inbox)).await, Ok(Ok(()))) {
+                if !matches!(timeout(PATIENCE + WORK, one(stream, behind)).await, Ok(Ok(()))) {
                     tracing::debug!("a command left without its answer");
                 }
                 drop(place);
@@ -108,19 +127,14 @@ impl Control {
     }
 }
 
-async fn one(mut stream: UnixStream, writer: &Writer, clock: &WallClock, inbox: &mpsc::Sender<Inbox>) -> io::Result<()> {
+async fn one(mut stream: UnixStream, behind: Behind) -> io::Result<()> {
     let (read, mut write) = stream.split();
     let mut line = String::new();
-    BufReader::new(read.take(LINE_MAX)).read_line(&mut line).await?;
-    let answer = match serde_json::from_str(&line) {
-        Ok(Request::People(request)) => {
-            let now = clock();
-            match writer.run(move |conn| people::carry_out(conn, &request, now)).await {
-                Ok(lines) => Answer::Done(lines),
-                Err(error) => Answer::Refused(error.to_string()),
-            }
-        }
-        Ok(Request::Trace(call)) => trace(inbox, call).await,
+    timeout(PATIENCE, BufReader::new(read.take(REQUEST_MAX)).read_line(&mut line)).await??;
+    let request = serde_json::from_str(&line);
+    drop(line);
+    let answer = match request {
+        Ok(request) => behind.carry_out(request).await.map_or_else(Answer::Refused, Answer::Done),
         Err(_) => Answer::Refused(NOT_UNDERSTOOD.to_owned()),
     };
     let mut bytes = serde_json::to_vec(&answer)?;
@@ -129,14 +143,58 @@ async fn one(mut stream: UnixStream, writer: &Writer, clock: &WallClock, inbox: 
     write.shutdown().await
 }
 
-/// Digits alone are a call's number; a Call-ID has more in it.
-async fn trace(inbox: &mpsc::Sender<Inbox>, call: String) -> Answer {
-    let of = call.parse().map_or_else(|_| LadderOf::Dialog(call), |id| LadderOf::Call(CallId(id)));
-    let (answer, ladder) = oneshot::channel();
-    if inbox.send(Inbox::Ladder(of, answer)).await.is_err() {
-        return Answer::Refused("Le service s'arrête.".to_owned());
+impl Behind {
+    /// The lines to print, or the sentence that says why not.
+    async fn carry_out(self, request: Request) -> Result<Vec<String>, String> {
+        match request {
+            Request::People(request) => {
+                let now = (self.clock)();
+                self.writer.run(move |conn| people::carry_out(conn, &request, now)).await.map_err(|error| error.to_string())
+            }
+            Request::Contacts(contacts) => self.import(contacts).await,
+            Request::Erase(number) => self.erase(number).await,
+            Request::Trace(call) => self.trace(call).await,
+        }
     }
-    ladder.await.map_or_else(|_| Answer::Refused("Le service s'arrête.".to_owned()), Answer::Ladder)
+
+    /// Digits alone are a call's number; a Call-ID has more in it.
+    async fn trace(self, call: String) -> Result<Vec<String>, String> {
+        let of = call.parse().map_or_else(|_| LadderOf::Dialog(call), |id| LadderOf::Call(CallId(id)));
+        let (answer, ladder) = oneshot::channel();
+        let stopped = || StoreError::Stopped.to_string();
+        self.line.send(Inbox::Ladder(of, answer)).await.map_err(|_| stopped())?;
+        let rungs = ladder.await.map_err(|_| stopped())?;
+        rungs.iter().map(|rung| serde_json::to_string(rung).map_err(|error| error.to_string())).collect()
+    }
+
+    /// On a connection of its own, so that records never wait behind it; the line knows the names before the command has its answer.
+    async fn import(self, contacts: Vec<Contact>) -> Result<Vec<String>, String> {
+        let dir = self.dir;
+        let merged = tokio::task::spawn_blocking(move || -> Result<_, StoreError> {
+            let mut conn = open_beside(&dir)?;
+            Ok((contacts::merge(&mut conn, &contacts)?, contacts::all(&conn)?))
+        });
+        let (merged, all) = merged.await.map_err(|_| StoreError::Stopped.to_string())?.map_err(|error| error.to_string())?;
+        self.line.send(Inbox::Contacts(all)).await.map_err(|_| StoreError::Stopped.to_string())?;
+        Ok(vec![merged.to_string()])
+    }
+
+    /// The line forgets first, so that it writes nothing of that number afterwards; then the rows go.
+    async fn erase(self, number: E164) -> Result<Vec<String>, String> {
+        if self.writer.health() != Health::Ok {
+            return Err(StoreError::Busy.to_string());
+        }
+        let (reply, answer) = oneshot::channel();
+        let stopped = || StoreError::Stopped.to_string();
+        self.line.send(Inbox::Command(Command::Forget(number.clone()), reply)).await.map_err(|_| stopped())?;
+        match timeout(PATIENCE, answer).await {
+            Ok(Ok(Ok(_))) => {}
+            Ok(Ok(Err(Refusal::Conflict(why)))) => return Err(why.to_owned()),
+            Ok(Ok(Err(Refusal::NotFound | Refusal::Invalid { .. })) | Err(_)) | Err(_) => return Err(stopped()),
+        }
+        let erased = self.writer.run(move |conn| erase::erase(conn, &number)).await;
+        erased.map(|erased| vec![erased.to_string()]).map_err(|error| error.to_string())
+    }
 }
 
 /// Asks the service of a state folder, if one listens there: `None` when none does.
@@ -149,7 +207,7 @@ pub fn ask(dir: &Path, request: &Request) -> Result<Option<Answer>, StoreError> 
         Err(error) => return Err(broken(error)),
     };
     let mut exchange = move || -> io::Result<Answer> {
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(WORK))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut bytes = serde_json::to_vec(request)?;
         bytes.push(b'\n');

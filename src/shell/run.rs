@@ -14,6 +14,7 @@ use crate::dialplan::rules::Rules;
 use crate::domain::call::Record;
 use crate::domain::callback::{Callback, CallbackId, Retry};
 use crate::domain::hours::Hours;
+use crate::domain::names::Names;
 use crate::domain::now::Now;
 use crate::domain::status::LineStatus;
 use crate::exchange::lines::{LineSettings, Lines};
@@ -28,7 +29,7 @@ use crate::sip::guard::{Guard, GuardConfig, PeerAddress};
 use crate::sip::registrar::{Registrar, RegistrarConfig};
 use crate::store::callbacks::Stranded;
 use crate::store::{self, StoreError};
-use crate::switchboard::config::{CallbackRules, LineConfig, PhoneConfig, TrunkConfig};
+use crate::switchboard::config::{CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
 use crate::switchboard::effect::Effect;
 use crate::switchboard::input::{Input, Seq};
 use crate::switchboard::line::Line;
@@ -60,6 +61,10 @@ pub struct Service {
     pub phones: Vec<Phone>,
     pub ring: Vec<crate::domain::call::Extension>,
     pub ring_time: Duration,
+    pub waiting_after: Duration,
+    pub offer_time: Duration,
+    pub keypad: KeypadRules,
+    pub second_by_phone: bool,
     pub hours: Hours,
     pub rules: Rules,
     pub per_hour: usize,
@@ -111,17 +116,19 @@ struct Kept {
     callbacks: Vec<Callback>,
     next_callback: CallbackId,
     stranded: Vec<Stranded>,
+    names: Names,
 }
 
 /// Runs until SIGTERM or SIGINT and the end of the drain.
 pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let now = clock::now();
-    let opened = store::open(&service.state, now.wall)?;
+    let mut opened = store::open(&service.state, now.wall)?;
     let kept = Kept {
         first_call: opened.greatest.0 + 1,
         callbacks: opened.callbacks.clone(),
         next_callback: opened.next_callback,
         stranded: opened.stranded.clone(),
+        names: std::mem::take(&mut opened.names),
     };
     let readers = opened.readers();
     if opened.torn > 0 {
@@ -269,10 +276,19 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
                 .collect(),
             ring: service.ring,
             ring_time: service.ring_time,
+            waiting_after: service.waiting_after,
+            offer_time: service.offer_time,
+            keypad: service.keypad,
+            second_by_phone: service.second_by_phone,
             trunks: service
                 .trunks
                 .iter()
-                .map(|(t, channels)| TrunkConfig { name: t.name.clone(), channels: *channels, shared: t.shared })
+                .map(|(t, channels)| TrunkConfig {
+                    name: t.name.clone(),
+                    channels: *channels,
+                    shared: t.shared,
+                    keypad_code: t.keypad_code.clone(),
+                })
                 .collect(),
             per_hour: service.per_hour,
             silence: Duration::from_secs(u64::from(service.silence_seconds)),
@@ -283,6 +299,7 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
         1,
     );
     line.load(kept.callbacks, kept.next_callback);
+    line.know(kept.names);
     let unwritten = stranded(now, &mut line, kept.stranded);
     let mut lines = Lines::default();
     for (settings, _) in service.trunks {
@@ -305,8 +322,8 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
 /// Calls that the last process left without end open their callbacks; what is to be written of it.
 fn stranded(now: Now, line: &mut Line, calls: Vec<Stranded>) -> VecDeque<(Seq, Record)> {
     let mut out = Vec::new();
-    for Stranded { call, at, party, name } in calls {
-        line.handle(now, Input::Interrupted { call, at, caller: party, name }, &mut out);
+    for Stranded { call, at, party, name, form } in calls {
+        line.handle(now, Input::Interrupted { call, at, caller: party, name, form: Box::new(form) }, &mut out);
     }
     let record = |effect| match effect {
         Effect::Record(seq, record) => Some((seq, record)),

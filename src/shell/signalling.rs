@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::call::{LegId, Record};
 use crate::domain::ladder::Rung;
+use crate::domain::names::Contacts;
 use crate::domain::now::Instant;
 use crate::domain::status::LineStatus;
 use crate::exchange::media_plan::Sounds;
@@ -46,6 +47,7 @@ pub enum Inbox {
     /// The messages of a call, for whoever looks at it.
     Ladder(LadderOf, oneshot::Sender<Vec<Rung>>),
     Sounds(Box<Sounds>),
+    Contacts(Contacts),
     Reload(Box<Reload>),
     Drain,
     Stop,
@@ -152,6 +154,7 @@ impl Signalling {
             Inbox::Ladder(of, answer) => {
                 let _ = answer.send(self.exchange.ladder(&of));
             }
+            Inbox::Contacts(contacts) => self.exchange.set_contacts(now, contacts),
             Inbox::Sounds(sounds) => self.exchange.set_sounds(*sounds),
             Inbox::Reload(reload) => self.exchange.reload(now, *reload),
             Inbox::Drain => self.exchange.drain(now),

@@ -15,7 +15,7 @@ use crate::sip::api::Transport;
 use crate::store::{Readers, Writer};
 
 use super::clock::{self, System};
-use super::control::Control;
+use super::control::{Behind, Control};
 use super::dns;
 use super::run::RunError;
 use super::signalling::Inbox;
@@ -48,7 +48,8 @@ impl Web {
         let (ladders, wanted) = mpsc::channel(MAX_ASKED);
         tokio::spawn(forward_ladders(wanted, self.inbox.clone()));
         let control = Control::bind(&self.state)?;
-        tokio::spawn(control.serve(self.writer.clone(), Arc::new(|| clock::now().wall), self.inbox));
+        let (writer, line, dir) = (self.writer.clone(), self.inbox, self.state);
+        tokio::spawn(control.serve(Behind { writer, clock: Arc::new(|| clock::now().wall), line, dir }));
         let state = ScreenState::new(ScreenParts {
             readers: self.readers,
             writer: self.writer,

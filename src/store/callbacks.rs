@@ -6,8 +6,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::error::StoreError;
 use super::record::raise;
 use crate::domain::call::CallId;
-use crate::domain::callback::{Callback, CallbackId};
+use crate::domain::callback::{Callback, CallbackId, Fields};
 use crate::domain::identity::Caller;
+use crate::domain::number::E164;
 use crate::domain::text::ScreenText;
 
 /// `meta`: the greatest callback id ever given, whatever was erased since.
@@ -31,6 +32,8 @@ pub struct Stranded {
     pub at: DateTime<Utc>,
     pub party: Caller,
     pub name: ScreenText,
+    /// What a person had typed of it.
+    pub form: Fields,
 }
 
 /// Writes an entry into the transaction that the caller holds; an older version changes nothing.
@@ -78,6 +81,26 @@ pub fn one(conn: &Connection, id: CallbackId) -> Result<Option<Callback>, StoreE
     Ok(data.and_then(|data| read(&data)))
 }
 
+/// Every entry of that number, oldest first.
+pub fn of(conn: &Connection, number: &E164) -> Result<Vec<Callback>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT data FROM callbacks WHERE number = ?1 ORDER BY id")?;
+    let rows = statement.query_map([number.as_str()], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(rows.iter().filter_map(|data| read(data)).collect())
+}
+
+/// Hands every entry to `f`, oldest first, however many there are; `f` ends it by an error.
+pub fn each<E: From<StoreError>>(conn: &Connection, mut f: impl FnMut(Callback) -> Result<(), E>) -> Result<(), E> {
+    let sqlite = |error: rusqlite::Error| E::from(StoreError::from(error));
+    let mut statement = conn.prepare("SELECT data FROM callbacks ORDER BY id").map_err(sqlite)?;
+    let mut rows = statement.query([]).map_err(sqlite)?;
+    while let Some(row) = rows.next().map_err(sqlite)? {
+        if let Some(callback) = read(&row.get::<_, String>(0).map_err(sqlite)?) {
+            f(callback)?;
+        }
+    }
+    Ok(())
+}
+
 /// Every open entry, and the last closed ones.
 pub fn load(conn: &Connection) -> Result<Vec<Callback>, StoreError> {
     let mut statement = conn.prepare_cached(
@@ -91,7 +114,8 @@ pub fn load(conn: &Connection) -> Result<Vec<Callback>, StoreError> {
 /// Interrupted incoming calls that opened nothing yet, oldest first.
 pub fn stranded(conn: &Connection) -> Result<Vec<Stranded>, StoreError> {
     let mut statement = conn.prepare(
-        "SELECT id, at, party, raw, name FROM calls WHERE outcome = 'interrupted' AND direction = 'incoming' AND callback IS NULL ORDER BY id",
+        "SELECT id, at, party, raw, name, fields FROM calls LEFT JOIN drafts ON drafts.call = calls.id
+         WHERE outcome = 'interrupted' AND direction = 'incoming' AND callback IS NULL ORDER BY id",
     )?;
     let rows = statement.query_map([], |row| {
         let (kind, name): (String, String) = (row.get(2)?, row.get(4)?);
@@ -100,6 +124,7 @@ pub fn stranded(conn: &Connection) -> Result<Vec<Stranded>, StoreError> {
             at: DateTime::from_timestamp_millis(row.get(1)?).unwrap_or_default(),
             party: super::calls::party(&kind, row.get(3)?),
             name: ScreenText::clean(&name),
+            form: row.get::<_, Option<String>>(5)?.and_then(|fields| serde_json::from_str(&fields).ok()).unwrap_or_default(),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -29,6 +29,15 @@ pub enum StoreError {
     BadCode(String),
     #[error("Le mot de passe n'a pas pu être protégé.")]
     Hash,
+    #[error("{} n'est pas une sauvegarde de rappel, ou elle est abîmée ({why}).", .file.display())]
+    NoBackup { file: PathBuf, why: String },
+    #[error("{} vient d'une version plus récente de rappel : mettez d'abord celle-ci à jour.", .0.display())]
+    NewerBackup(PathBuf),
+    /// Erasing would be undone by the next start.
+    #[error("Des appels attendent encore dans le journal : démarrez le service une fois, puis recommencez.")]
+    Waiting,
+    #[error("Cela ferait plus de {} contacts : rien n'a été changé. Importez un fichier plus petit.", crate::domain::names::MAX_CONTACTS)]
+    TooManyContacts,
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -10,12 +10,14 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use rustix::fs::{FlockOperation, flock};
 
 use super::callbacks::{self, LAST_CALLBACK, Stranded};
+use super::contacts;
 use super::error::StoreError;
 use super::journal::Journal;
 use super::readers::Readers;
 use super::record::{self, ALIVE, LAST_CALL};
 use crate::domain::call::{CallId, Record};
 use crate::domain::callback::{Callback, CallbackId};
+use crate::domain::names::Names;
 
 /// The database's name in the state folder.
 pub const FILE: &str = "rappel.db";
@@ -47,6 +49,7 @@ pub struct Opened {
     pub callbacks: Vec<Callback>,
     pub next_callback: CallbackId,
     pub stranded: Vec<Stranded>,
+    pub names: Names,
     /// The time without a process, when it is worth a row (row 27).
     pub outage: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Records that came out of the journal, and lines of it that were none.
@@ -81,6 +84,7 @@ pub fn open(dir: &Path, now: DateTime<Utc>) -> Result<Opened, StoreError> {
     tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![ALIVE, now.timestamp_millis()])?;
     let greatest = CallId(meta(&tx, LAST_CALL)?.unwrap_or_default());
     let (callbacks, stranded) = (callbacks::load(&tx)?, callbacks::stranded(&tx)?);
+    let names = contacts::names(&tx)?;
     let next_callback = CallbackId(meta(&tx, LAST_CALLBACK)?.unwrap_or_default() + 1);
     tx.commit()?;
     journal.clear().map_err(unreadable)?;
@@ -93,6 +97,7 @@ pub fn open(dir: &Path, now: DateTime<Utc>) -> Result<Opened, StoreError> {
         callbacks,
         next_callback,
         stranded,
+        names,
         interrupted,
         outage,
         replayed: replay.records.len(),
@@ -107,7 +112,18 @@ pub fn open_for_changes(dir: &Path) -> Result<(Connection, File), StoreError> {
     Ok((connect(dir)?, lock))
 }
 
-fn take_lock(dir: &Path) -> Result<File, StoreError> {
+/// A further writing connection of the process that holds the folder, for a change so long that records must not wait behind it:
+/// they go to the journal meanwhile.
+pub fn open_beside(dir: &Path) -> Result<Connection, StoreError> {
+    connect(dir)
+}
+
+/// The newest migration that this program knows.
+pub(super) fn newest_migration() -> i64 {
+    embedded::migrations::runner().get_migrations().iter().map(|m| i64::from(m.version())).max().unwrap_or_default()
+}
+
+pub(super) fn take_lock(dir: &Path) -> Result<File, StoreError> {
     let folder = |source| StoreError::Folder { dir: dir.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(folder)?;
     let lock = private_file(&dir.join(LOCK)).map_err(folder)?;
@@ -118,7 +134,7 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn private_file(path: &Path) -> std::io::Result<File> {
+pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
@@ -132,6 +148,8 @@ fn connect(dir: &Path) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
+    // what is erased is not there any more, on the disk neither
+    conn.pragma_update(None, "secure_delete", true)?;
     embedded::migrations::runner().run(&mut conn).map_err(Box::new)?;
     Ok(conn)
 }

@@ -43,7 +43,8 @@ impl Readers {
         result
     }
 
-    fn connect(&self) -> Result<Connection, StoreError> {
+    /// A connection of one's own, for a command that reads once.
+    pub fn connect(&self) -> Result<Connection, StoreError> {
         let conn = Connection::open_with_flags(self.path.as_path(), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         conn.busy_timeout(PATIENCE)?;
         conn.pragma_update(None, "query_only", true)?;

@@ -16,6 +16,7 @@ pub fn latest(record: &Record) -> DateTime<Utc> {
     match record {
         Record::Opened { at, .. } | Record::Answered { at, .. } | Record::Ended { at, .. } => *at,
         Record::Outage { to, .. } => *to,
+        Record::Draft { .. } => DateTime::UNIX_EPOCH,
         Record::Callback(callback) => callback.last_at.max(callback.closed_at.unwrap_or(callback.last_at)),
     }
 }
@@ -59,7 +60,16 @@ pub fn apply(conn: &Connection, record: &Record) -> rusqlite::Result<()> {
             conn.prepare_cached(
                 "UPDATE calls SET ended_at = ?2, outcome = ?3, reason = ?4, during = ?5, short = ?6 WHERE id = ?1 AND outcome IS NULL",
             )?
-            .execute(params![call.0, at.timestamp_millis(), word, reason, during.map(|c| c.0), short])
+            .execute(params![call.0, at.timestamp_millis(), word, reason, during.map(|c| c.0), short])?;
+            conn.prepare_cached("DELETE FROM drafts WHERE call = ?1")?.execute([call.0]).map(|_| ())
+        }
+        Record::Draft { call, fields } => {
+            let fields = serde_json::to_string(fields).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            // of a call that has ended already nothing is to be kept
+            conn.prepare_cached(
+                "INSERT OR REPLACE INTO drafts (call, fields) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM calls WHERE id = ?1 AND outcome IS NOT NULL)",
+            )?
+            .execute(params![call.0, fields])
             .map(|_| ())
         }
         Record::Callback(callback) => super::callbacks::apply(conn, callback),

@@ -1,8 +1,8 @@
 //! One running call: who it is with, and the state it is in. A variant holds only what exists then.
 //!
 //! ```text
-//!   incoming, internal:  Hunting -> Talking <-> Transferring
-//!   outgoing:            Calling -> Talking;  Speaking (refused, with a spoken reason)
+//!   incoming, internal:  Hunting -> Talking <-> Transferring, Held
+//!   outgoing:            Calling -> Talking <-> Held;  Speaking (refused, with a spoken reason)
 //! ```
 //! Leaving any of them ends in another or in `Line::finish`, which closes every leg named by [`Call::legs`].
 
@@ -13,8 +13,12 @@ use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason, Why};
 use crate::domain::text::ScreenText;
 
+use crate::domain::callback::Fields;
+
 use super::effect::Refuse;
+use super::held::{Held, left};
 use super::input::{Progress, Seq};
+use super::keypad::Keypad;
 use super::ringing::Hunt;
 
 #[derive(Debug)]
@@ -35,6 +39,9 @@ pub(super) struct Call {
     pub(super) connected: Option<Now>,
     /// It has a row: all but those that only hear a prompt from us.
     pub(super) recorded: bool,
+    pub(super) keypad: Keypad,
+    /// What a person typed of it so far, as call 2.
+    pub(super) form: Fields,
     pub(super) state: State,
 }
 
@@ -45,6 +52,7 @@ pub(super) enum State {
     Speaking(Speaking),
     Talking(Talk),
     Transferring(Transfer),
+    Held(Held),
 }
 
 /// A phone calls out and was not answered yet.
@@ -80,11 +88,13 @@ pub(super) struct Party {
     pub(super) holds: bool,
     /// It does not reply any more (row 19): the other hears "merci de patienter".
     pub(super) silent: bool,
+    /// Its keys go on to the other one.
+    pub(super) passes_keys: bool,
 }
 
 impl Party {
     pub(super) fn new(leg: LegId, phone: Option<Extension>) -> Party {
-        Party { leg, phone, holds: false, silent: false }
+        Party { leg, phone, holds: false, silent: false, passes_keys: false }
     }
 }
 
@@ -144,6 +154,7 @@ impl Call {
                 };
                 rung.into_iter().chain(t.from_leg).chain([t.party.leg]).collect()
             }
+            State::Held(held) => held.rung().chain([held.party.leg]).collect(),
         }
     }
 
@@ -157,6 +168,7 @@ impl Call {
     pub(super) fn broken_off(&self, reason: Reason, why: Refuse) -> End {
         match (&self.state, self.direction) {
             (State::Talking(_) | State::Transferring(_), _) => self.cut(),
+            (State::Held(_), _) => left(self),
             (State::Speaking(s), _) => End::new(Outcome::Out(s.outcome), s.why),
             (State::Hunting(_) | State::Calling(_), Direction::Incoming) => End::new(Outcome::Missed(reason), why),
             (State::Hunting(_) | State::Calling(_), Direction::Outgoing | Direction::Internal) => End::new(Outcome::Out(Out::Failed), why),

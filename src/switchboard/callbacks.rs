@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::domain::callback::{CallResult, Callback, CallbackId, CallbackState, Fields, Mark, Retry, Source};
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
+use crate::domain::text::ScreenText;
 
 use super::effect::{Effect, Refusal};
 use super::input::{CallbackCommand, Ticket};
@@ -20,6 +21,7 @@ impl Line {
     pub(super) fn callback_command(&mut self, now: Now, ticket: Ticket, person: &str, what: CallbackCommand, out: &mut Vec<Effect>) {
         match self.changed(now.wall, person, what) {
             Ok(callback) => {
+                self.remember(&callback);
                 let callback = self.merged(now.wall, callback, out);
                 let seq = self.keep(callback, out);
                 if let Some(kept) = out.iter().rev().find_map(written) {
@@ -35,8 +37,12 @@ impl Line {
             CallbackCommand::Create(fields) => Ok(self.created(now, fields)),
             CallbackCommand::Patch(id, fields) => {
                 let mut entry = self.entry(id)?;
+                let numbered = fields.party.is_some() && fields.name.is_none();
+                if fields.name.as_ref().is_some_and(ScreenText::is_empty) {
+                    self.names.give(&entry.party, &ScreenText::default());
+                }
                 write(&mut entry, fields);
-                Ok(entry)
+                Ok(if numbered { self.with_name(entry) } else { entry })
             }
             CallbackCommand::Close(id, result) => {
                 let entry = self.held_by(id, person)?;
@@ -101,7 +107,7 @@ impl Line {
             }
         };
         write(&mut entry, fields);
-        entry
+        self.with_name(entry)
     }
 
     fn closed(&self, now: DateTime<Utc>, person: &str, mut entry: Callback, result: CallResult) -> Result<Callback, Refusal> {
@@ -145,6 +151,7 @@ impl Line {
             id: older.id,
             version: older.version,
             name: if entry.name.is_empty() { other.name.clone() } else { entry.name.clone() },
+            named: if entry.name.is_empty() { other.named } else { entry.named },
             subject: fresh(&entry.subject, &other.subject),
             owner: fresh(&entry.owner, &other.owner),
             place: fresh(&entry.place, &other.place),
@@ -190,11 +197,13 @@ fn reopen(entry: &mut Callback) {
     entry.to_confirm = false;
 }
 
-fn write(entry: &mut Callback, fields: Fields) {
+/// What is given replaces what stood there.
+pub(super) fn write(entry: &mut Callback, fields: Fields) {
     if let Some(party) = fields.party {
         entry.party = party;
     }
     if let Some(name) = fields.name {
+        entry.named = !name.is_empty();
         entry.name = name;
     }
     if let Some(due) = fields.due {

@@ -37,6 +37,7 @@ impl Line {
             State::Hunting(_) => self.phone_answered(now, call, leg, out),
             State::Calling(_) => self.far_answered(now, call, out),
             State::Transferring(_) => self.transfer_answered(now, call, leg, out),
+            State::Held(_) => self.recall_answered(now, call, leg, out),
             State::Speaking(_) | State::Talking(_) => self.put(call),
         }
     }
@@ -58,6 +59,7 @@ impl Line {
             State::Hunting(_) => self.phone_said_no(now, call, leg, why, out),
             State::Calling(_) => self.far_said_no(now, call, why, out),
             State::Transferring(_) => self.transfer_said_no(now, call, leg, out),
+            State::Held(_) => self.recall_said_no(now, call, leg, out),
             State::Speaking(_) | State::Talking(_) => self.put(call),
         }
     }

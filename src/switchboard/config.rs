@@ -12,6 +12,7 @@ use crate::domain::number::E164;
 use crate::domain::text::ScreenText;
 
 use super::effect::Refuse;
+pub use super::keypad::KeypadRules;
 
 /// The status by which the dial plan bars a number.
 const BARRED: u16 = 403;
@@ -23,6 +24,13 @@ pub struct LineConfig {
     pub ring: Vec<Extension>,
     /// How long a caller, or the target of a transfer, is waited for (`line.ring_seconds`).
     pub ring_time: Duration,
+    /// After that long an unanswered caller is offered to the phones in a call too (`line.waiting_after_seconds`).
+    pub waiting_after: Duration,
+    /// How long a caller is offered to phones in a call while no other rings (`line.offer_seconds`).
+    pub offer_time: Duration,
+    pub keypad: KeypadRules,
+    /// Call 2 is left to the phone's own call waiting (`line.second_call`).
+    pub second_by_phone: bool,
     /// After how long without sound a phone is probed (`media.silence_seconds`); the line ends the call at three times that (row 19).
     pub silence: Duration,
     /// The index in this list is the `trunk` of inputs and effects.
@@ -59,11 +67,15 @@ pub struct TrunkConfig {
     pub channels: usize,
     /// Others can take its calls.
     pub shared: bool,
+    /// What its PBX wants before the first key of a call; empty: nothing.
+    pub keypad_code: String,
 }
 
 /// What dialled digits mean (RULES 7), asked of the dial plan.
 pub trait Router: Send {
     fn route(&self, extension: &Extension, digits: &str) -> Route;
+    /// A number that only machines and telemarketers call from (RULES 6).
+    fn is_automated(&self, number: &E164) -> bool;
 }
 
 /// The decision on dialled digits.
@@ -92,6 +104,10 @@ pub enum Switch {
 }
 
 impl Router for Rules {
+    fn is_automated(&self, number: &E164) -> bool {
+        self.numbering.is_automated(number)
+    }
+
     fn route(&self, extension: &Extension, digits: &str) -> Route {
         let refused = |why, prompt| Route::Refused { why, party: dialled(digits), prompt: Some(prompt) };
         match route::route(digits, extension, self).kind {

@@ -7,8 +7,11 @@
 //! Registration and do-not-disturb are beside that: a phone whose registration lapses in a call goes on talking.
 
 use crate::domain::call::{CallId, Extension, LegId};
+use crate::domain::now::Instant;
 
 use super::config::PhoneConfig;
+use super::double_call::{Double, Step};
+use super::own_waiting::Own;
 
 /// What one leg of the phone does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +40,32 @@ pub(super) struct Desk {
     pub(super) phone: PhoneConfig,
     pub(super) registered: bool,
     pub(super) do_not_disturb: bool,
+    /// Its double call, from the waiting tone on.
+    pub(super) double: Option<Double>,
+    /// Its own call waiting has two calls (`line.second_call = "phone"`).
+    pub(super) own: Option<Own>,
+    /// Call 2 that ended with its callback, and until when a person may say that it is settled.
+    pub(super) settle: Option<(CallId, Instant)>,
+    /// When it sent on the party it heard in a double call.
+    pub(super) referred: Option<Instant>,
+    /// It was hung up less than a second ago while a caller waits for it.
+    pub(super) resting: bool,
     lines: Vec<(LegId, CallId, Use)>,
 }
 
 impl Desk {
     pub(super) fn new(phone: PhoneConfig) -> Desk {
-        Desk { phone, registered: false, do_not_disturb: false, lines: Vec::new() }
+        Desk {
+            phone,
+            registered: false,
+            do_not_disturb: false,
+            double: None,
+            own: None,
+            settle: None,
+            referred: None,
+            resting: false,
+            lines: Vec::new(),
+        }
     }
 
     pub(super) fn extension(&self) -> &Extension {
@@ -51,6 +74,13 @@ impl Desk {
 
     /// Without regard to do-not-disturb.
     pub(super) fn state(&self) -> DeskState {
+        // a phone that must be got back counts as in a call (RULES 4, Recall)
+        if let Some(Double { step: Step::Recall, first, .. }) = &self.double {
+            return DeskState::InCall(*first);
+        }
+        if self.resting {
+            return DeskState::Engaged;
+        }
         if self.lines.len() < self.phone.calls.max(1) {
             return if self.registered { DeskState::Free } else { DeskState::Unregistered };
         }
@@ -63,6 +93,18 @@ impl Desk {
     /// What each of its legs does.
     pub(super) fn lines(&self) -> impl Iterator<Item = Use> + '_ {
         self.lines.iter().map(|(_, _, what)| *what)
+    }
+
+    /// Its legs, their calls and what each does.
+    pub(super) fn legs(&self) -> impl Iterator<Item = (LegId, CallId, Use)> + '_ {
+        self.lines.iter().copied()
+    }
+
+    /// That leg is in another call from now on.
+    pub(super) fn reassign(&mut self, leg: LegId, call: CallId) {
+        if let Some(line) = self.lines.iter_mut().find(|(l, _, _)| *l == leg) {
+            line.1 = call;
+        }
     }
 
     pub(super) fn put(&mut self, leg: LegId, call: CallId, what: Use) {

@@ -3,6 +3,7 @@
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{Extension, LegId, Record};
 use crate::domain::callback::Callback;
+use crate::domain::key::Key;
 
 use super::input::{Seq, Ticket};
 
@@ -33,6 +34,12 @@ pub enum Effect {
     Play(LegId, Sound),
     /// Mixed into what the leg hears, without taking its place; `None` stops it.
     Overlay(LegId, Option<Sound>),
+    /// Who the phone of this leg hears now: its display shows it.
+    Party { leg: LegId, number: String, name: String },
+    /// The keys that this leg presses go on to the other one, or are kept from it.
+    PassKeys { leg: LegId, to: Option<LegId> },
+    /// Keys to the other side of this leg.
+    Keys(LegId, Vec<Key>),
     /// Accept (202) and carry out, or refuse, a transfer that `Input::Transfers` asked for.
     Transfer { leg: LegId, accepted: bool },
     /// How an accepted transfer ended, for the phone that asked and is still there.
@@ -82,7 +89,11 @@ pub enum Sound {
     Waiting,
     /// A short low tone: not now (overlay).
     LowTone,
+    /// A short beep.
+    Beep,
     Music,
+    /// Music for one who is held by us, with a word each 30 s.
+    HoldMusic,
     /// Prompts by name, in order, then silence.
     Prompts(Vec<&'static str>),
 }
@@ -92,4 +103,9 @@ pub enum Sound {
 pub enum Refusal {
     NotFound,
     Conflict(&'static str),
+    /// A field of the form, and what is wrong with it, in French.
+    Invalid {
+        field: &'static str,
+        detail: &'static str,
+    },
 }

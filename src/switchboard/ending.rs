@@ -2,15 +2,20 @@
 
 use crate::domain::call::{CallId, Direction, LegId, Record};
 use crate::domain::now::Now;
-use crate::domain::outcome::{Out, Outcome, Reason};
+use crate::domain::outcome::{Out, Outcome, Reason, Why};
 
 use super::alerts::SHORT;
 use super::call::{Call, Calling, End, State};
-use super::effect::{Effect, Refusal, Refuse};
+use super::desk::Desk;
+use super::double_call::{Event, Step};
+use super::effect::{Answer, Effect, Refusal, Refuse};
+use super::held::{self, HeldStage};
 use super::input::{Command, Ticket};
 use super::line::{Line, Phase};
 use super::ringing::Hunt;
 use super::timers::Owner;
+
+const NO_TALK: Refusal = Refusal::Conflict("Cet appel n'est pas en conversation.");
 
 impl Line {
     /// The one end of a call: every leg it still has is closed, its timer cancelled, its outcome written.
@@ -19,15 +24,22 @@ impl Line {
             self.timers.cancel(Owner::Leg(leg));
             self.legs.close(leg, end.refuse, out);
         }
-        self.timers.cancel(Owner::Call(call.id));
+        for owner in [Owner::Call(call.id), Owner::Offer(call.id), Owner::Hold(call.id), Owner::Keypad(call.id)] {
+            self.timers.cancel(owner);
+        }
         self.searching.remove(&call.id);
         if let State::Hunting(Hunt { opened: Some(seq), .. }) | State::Calling(Calling { opened: Some(seq), .. }) = &call.state {
             self.awaited.remove(seq);
         }
         self.dirty = true;
-        if !call.recorded {
-            return;
+        if call.recorded {
+            self.write_end(now, &call, end, out);
         }
+        self.own_over(call.id);
+        self.double_without(now, call.id, out);
+    }
+
+    fn write_end(&mut self, now: Now, call: &Call, end: End, out: &mut Vec<Effect>) {
         let gave_up = end.outcome == Outcome::Missed(Reason::CallerGaveUp);
         let rang = now.instant.since(call.arrived.instant);
         if call.direction == Direction::Incoming {
@@ -35,12 +47,14 @@ impl Line {
         }
         let short = gave_up && rang < SHORT;
         self.record(Record::Ended { call: call.id, at: now.wall, outcome: end.outcome, during: end.during, short }, out);
-        self.ledger_of(now, &call, end.outcome, out);
+        self.ledger_of(now, call, end.outcome, out);
     }
 
     pub(super) fn call_time_is_over(&mut self, now: Now, id: CallId, out: &mut Vec<Effect>) {
         let Some(call) = self.take(id) else { return };
         match &call.state {
+            // offered to phones in a call only: that time rules
+            State::Hunting(hunt) if !hunt.is_ringing() && hunt.offer_until.is_some() => self.put(call),
             State::Hunting(_) => {
                 let end = match call.direction {
                     Direction::Incoming => End::missed(Reason::NoAnswer, Refuse::Unavailable),
@@ -53,10 +67,17 @@ impl Line {
                 let end = End::out(s.outcome, s.why);
                 self.finish(now, call, end, out);
             }
+            // its phone does not answer any more
             State::Talking(_) => {
-                let end = call.cut();
-                self.finish(now, call, end, out);
+                if let Some((extension, _)) = self.double_of(id) {
+                    self.put(call);
+                    self.on_double(now, &extension, Event::AgentLost, out);
+                } else {
+                    let end = call.cut();
+                    self.finish(now, call, end, out);
+                }
             }
+            State::Held(_) => self.held_time_is_over(now, call, out),
             State::Transferring(_) => self.transfer_time_is_over(now, call, out),
         }
     }
@@ -64,7 +85,12 @@ impl Line {
     /// A prompt is over: the refusal it explained follows.
     pub(super) fn played(&mut self, now: Now, leg: LegId, out: &mut Vec<Effect>) {
         let Some(id) = self.legs.get(leg).map(|l| l.call) else { return };
-        if self.calls.get(&id).is_some_and(|call| matches!(call.state, State::Speaking(_))) {
+        let last = |call: &Call| match &call.state {
+            State::Speaking(_) => true,
+            State::Held(held) => held.stage == HeldStage::LastWord,
+            State::Hunting(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) => false,
+        };
+        if self.calls.get(&id).is_some_and(last) {
             self.call_time_is_over(now, id, out);
         }
     }
@@ -72,21 +98,50 @@ impl Line {
     pub(super) fn command(&mut self, now: Now, ticket: Ticket, command: Command, out: &mut Vec<Effect>) {
         match command {
             Command::HangUp(id) => {
-                let Some(call) = self.take(id) else {
-                    out.push(Effect::Reply(ticket, Err(Refusal::NotFound)));
-                    return;
-                };
-                let end = match (&call.state, call.direction) {
-                    (State::Hunting(_), Direction::Incoming) => End::missed(Reason::Refused, Refuse::Busy),
-                    (State::Hunting(_) | State::Calling(_), _) => End::out(Out::Cancelled, Refuse::Cancelled),
-                    (State::Speaking(s), _) => End::out(s.outcome, s.why),
-                    (State::Talking(_) | State::Transferring(_), _) => End::new(Outcome::Answered(None), Refuse::Cancelled),
-                };
-                self.finish(now, call, end, out);
-                out.push(Effect::Reply(ticket, Ok(None)));
+                let answer = self.hang_up(now, id, out);
+                out.push(Effect::Reply(ticket, answer));
+            }
+            Command::Second { person, target, what } => self.second_command(now, ticket, (&person, &target), what, out),
+            Command::Keypad { call, open } => {
+                let done = self.set_keypad(now, call, open, out);
+                out.push(Effect::Reply(ticket, if done { Ok(None) } else { Err(NO_TALK) }));
+            }
+            Command::SendKeys { call, keys } => {
+                let done = self.send_keys(now, call, &keys, out);
+                out.push(Effect::Reply(ticket, if done { Ok(None) } else { Err(NO_TALK) }));
             }
             Command::Callback { person, what } => self.callback_command(now, ticket, &person, what, out),
+            Command::Forget(number) => {
+                let answer = self.forget(number).map(|()| None);
+                out.push(Effect::Reply(ticket, answer));
+            }
         }
+    }
+
+    /// A person ends a call on the page. In a double call that is call 2, whose callback is kept; one who is held is not dropped.
+    fn hang_up(&mut self, now: Now, id: CallId, out: &mut Vec<Effect>) -> Answer {
+        if let Some((extension, double)) = self.double_of(id) {
+            let event = match double.step {
+                Step::Second | Step::Swapped if id == double.second => Event::Save,
+                Step::Swapped => Event::EndFirst,
+                Step::Waiting | Step::Second | Step::Recall => {
+                    return Err(Refusal::Conflict("Cet appelant est en attente : reprenez-le d'abord."));
+                }
+            };
+            self.on_double(now, &extension, event, out);
+            return Ok(None);
+        }
+        let Some(call) = self.take(id) else { return Err(Refusal::NotFound) };
+        let end = match (&call.state, call.direction) {
+            (State::Talking(_), _) if self.own_end(&call).is_some() => self.own_end(&call).unwrap_or_else(|| call.cut()),
+            (State::Hunting(_), Direction::Incoming) => End::missed(Reason::Refused, Refuse::Busy),
+            (State::Hunting(_) | State::Calling(_), _) => End::out(Out::Cancelled, Refuse::Cancelled),
+            (State::Speaking(s), _) => End::out(s.outcome, s.why),
+            (State::Talking(_) | State::Transferring(_), _) => End::new(Outcome::Answered(None), Refuse::Cancelled),
+            (State::Held(_), _) => held::left(&call),
+        };
+        self.finish(now, call, end, out);
+        Ok(None)
     }
 
     pub(super) fn drain(&mut self) {
@@ -99,8 +154,20 @@ impl Line {
     pub(super) fn stop(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.phase = Phase::Stopped;
         self.said_idle = false;
-        while let Some((_, call)) = self.calls.pop_first() {
-            let end = call.broken_off(Reason::Failed, Refuse::Unavailable);
+        // the held ones left on hold, the one who talks as it stands with its callback (RULES 4)
+        let second = |desk: &Desk| desk.double.as_ref().filter(|double| double.step == Step::Second).map(|double| double.second);
+        let promised: Vec<CallId> = self.legs.desks.iter().filter_map(second).collect();
+        for (n, desk) in self.legs.desks.iter_mut().enumerate() {
+            desk.double = None;
+            desk.resting = false;
+            self.timers.cancel(Owner::Rest(n));
+        }
+        while let Some((id, call)) = self.calls.pop_first() {
+            let end = if promised.contains(&id) {
+                End::new(Outcome::Answered(Some(Why::Promised)), Refuse::Cancelled)
+            } else {
+                call.broken_off(Reason::Failed, Refuse::Unavailable)
+            };
             self.finish(now, call, end, out);
         }
         self.timers.cancel(Owner::Emergency);

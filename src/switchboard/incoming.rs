@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::call::{Direction, Extension, LegId, Record};
+use crate::domain::callback::Fields;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason};
@@ -13,6 +14,7 @@ use super::config::Route;
 use super::desk::DeskState;
 use super::effect::{Effect, Refuse};
 use super::input::Refusal;
+use super::keypad::Keypad;
 use super::ledger::Missed;
 use super::legs::Who;
 use super::line::{Line, MAX_CALLS, Phase, REPLY_SECONDS};
@@ -25,6 +27,7 @@ impl Call {
         match &self.state {
             State::Hunting(hunt) => hunt.targets == Targets::Group,
             State::Transferring(transfer) => transfer.stage == Stage::Back(None),
+            State::Held(held) => held.searches(),
             State::Calling(_) | State::Speaking(_) | State::Talking(_) => false,
         }
     }
@@ -32,7 +35,7 @@ impl Call {
     pub(super) fn hunt_mut(&mut self) -> Option<&mut Hunt> {
         match &mut self.state {
             State::Hunting(hunt) => Some(hunt),
-            State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => None,
+            State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) => None,
         }
     }
 }
@@ -50,6 +53,7 @@ impl Line {
             return;
         }
         let full = self.calls.len() >= MAX_CALLS;
+        let who = self.named(who);
         let (party, name) = who.clone();
         let (id, seq) = self.opened(now, Direction::Incoming, who, None, out);
         self.legs.arrived(leg, id, Who::Trunk(trunk));
@@ -66,6 +70,8 @@ impl Line {
             trunk: Some(trunk),
             connected: None,
             recorded: true,
+            keypad: Keypad::default(),
+            form: Fields::default(),
             state,
         };
         if let Some(end) = self.not_taken(trunk, usable, full) {
@@ -97,6 +103,7 @@ impl Line {
 
     /// The exchange refused it already: its row is all that is left (rows 20, 21).
     pub(super) fn turned_away(&mut self, now: Now, who: (Caller, ScreenText), reason: Reason, out: &mut Vec<Effect>) {
+        let who = self.named(who);
         let (party, name) = who.clone();
         let (call, _) = self.opened(now, Direction::Incoming, who, None, out);
         let outcome = Outcome::Missed(reason);
@@ -110,6 +117,10 @@ impl Line {
             self.seek_back(now, call, out);
             return;
         }
+        if matches!(call.state, State::Held(_)) {
+            self.seek_recall(now, call, out);
+            return;
+        }
         let targets = call.hunt_mut().map(|hunt| self.targets(&hunt.targets)).unwrap_or_default();
         for extension in &targets {
             let may = call.hunt_mut().is_some_and(|hunt| hunt.may_ring(extension)) && self.is_idle(extension);
@@ -117,7 +128,19 @@ impl Line {
                 self.ring_for(now, &mut call, extension.clone(), false, out);
             }
         }
-        if call.hunt_mut().is_some_and(|hunt| hunt.is_ringing()) {
+        let mut rings = call.hunt_mut().is_some_and(|hunt| hunt.is_ringing());
+        if call.direction == Direction::Incoming {
+            if !rings || now.instant.since(call.arrived.instant) >= self.config.waiting_after {
+                if self.config.second_by_phone {
+                    self.ring_busy(now, &mut call, &targets, out);
+                } else {
+                    self.offer(now, &mut call, &targets, out);
+                }
+            }
+            self.offer_timer(now, &mut call);
+            rings = call.hunt_mut().is_some_and(|hunt| hunt.is_ringing());
+        }
+        if rings || !self.offered(call.id, false).is_empty() {
             self.put(call);
             return;
         }
@@ -147,7 +170,7 @@ impl Line {
 
     fn hope(&self, hunt: Option<&mut Hunt>, targets: &[Extension]) -> Hope {
         let mut refused = hunt.as_ref().is_some_and(|hunt| hunt.refused());
-        let (mut engaged, mut in_the_way) = (false, None);
+        let (mut engaged, mut in_the_way) = (false, hunt.as_ref().and_then(|hunt| hunt.in_the_way));
         for desk in targets.iter().filter_map(|e| self.legs.desk(e)) {
             if desk.do_not_disturb && !self.emergency {
                 refused |= desk.registered;
@@ -169,7 +192,7 @@ impl Line {
         })
     }
 
-    fn ring_for(&mut self, now: Now, call: &mut Call, extension: Extension, moved: bool, out: &mut Vec<Effect>) {
+    pub(super) fn ring_for(&mut self, now: Now, call: &mut Call, extension: Extension, moved: bool, out: &mut Vec<Effect>) {
         let colleague = call.extension.clone().filter(|_| call.direction == Direction::Internal);
         let leg = self.ring_phone(now, call, colleague.as_ref(), extension.clone(), out);
         if let Some(hunt) = call.hunt_mut() {
@@ -228,14 +251,21 @@ impl Line {
         if let State::Hunting(Hunt { opened: Some(seq), .. }) | State::Calling(Calling { opened: Some(seq), .. }) = &call.state {
             self.awaited.remove(seq);
         }
+        // dialled after the code (RULES 7.5)
+        let dialled_open = matches!(&call.state, State::Calling(calling) if calling.permit.keypad_open());
         self.legs.up(talk.caller.leg);
         self.legs.up(talk.callee.leg);
         self.timers.cancel(Owner::Call(call.id));
+        self.withdraw(now, call.id, None, out);
+        self.own_answered(call.id, by.as_ref());
         self.record(Record::Answered { call: call.id, at: now.wall, by }, out);
         call.since = now;
         call.connected.get_or_insert(now);
+        call.keypad.open |= !self.config.keypad.required || dialled_open;
+        let id = call.id;
         call.state = State::Talking(talk);
         self.put(call);
+        self.keypad_follows(id, out);
     }
 
     pub(super) fn phone_said_no(&mut self, now: Now, mut call: Call, leg: LegId, why: Refusal, out: &mut Vec<Effect>) {
@@ -246,6 +276,9 @@ impl Line {
         let spent = if why == Refusal::Silent { Spent::Absent } else { Spent::Refused };
         if let Some(hunt) = call.hunt_mut() {
             hunt.spend(&attempt.extension, spent);
+        }
+        if let Some(desk) = self.legs.desk_mut(&attempt.extension) {
+            desk.own = desk.own.filter(|own| own.second != call.id);
         }
         if let Refusal::Moved(digits) = &why
             && let Some(extension) = self.followed(&call, &attempt, digits)

@@ -8,6 +8,8 @@ use crate::domain::call::{CallId, Extension, LegId};
 use crate::domain::callback::{CallResult, CallbackId, Fields};
 use crate::domain::identity::Caller;
 use crate::domain::key::Key;
+use crate::domain::names::Contacts;
+use crate::domain::number::E164;
 use crate::domain::text::ScreenText;
 
 /// A ticket of the page or of a command line: the answer goes back to whoever holds it.
@@ -62,10 +64,12 @@ pub enum Input {
     TrunkRefused { trunk: usize, status: u16 },
     /// The opening hours say so now (`[hours]`, evaluated by the shell at each change and once at start).
     Open(bool),
+    /// All contacts, as they are from now on.
+    Contacts(Contacts),
     /// A command of the page.
     Page { ticket: Ticket, command: Command },
     /// A call of the process before this one, whose end nobody saw (row 22).
-    Interrupted { call: CallId, at: DateTime<Utc>, caller: Caller, name: ScreenText },
+    Interrupted { call: CallId, at: DateTime<Utc>, caller: Caller, name: ScreenText, form: Box<Fields> },
     /// SIGTERM: new calls are refused, the running ones go on.
     Drain,
     /// The drain is over: everything ends.
@@ -112,11 +116,56 @@ pub enum Gone {
 #[allow(clippy::large_enum_variant, reason = "one at a time, handed on at once")]
 pub enum Command {
     HangUp(CallId),
+    /// A person acts on a double call.
+    Second {
+        person: String,
+        target: Box<SecondTarget>,
+        what: SecondCommand,
+    },
+    /// Opens or closes the keypad of a call.
+    Keypad {
+        call: CallId,
+        open: bool,
+    },
+    /// Keys to the far end of a call.
+    SendKeys {
+        call: CallId,
+        keys: Vec<Key>,
+    },
     /// A person changes the ledger.
     Callback {
         person: String,
         what: CallbackCommand,
     },
+    /// Nothing is to be known of that number any more (RGPD); its rows are the store's.
+    Forget(E164),
+}
+
+/// Which double call is meant; with neither, the one on that person's phone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecondTarget {
+    /// Either of its calls.
+    pub id: Option<CallId>,
+    pub extension: Option<Extension>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecondCommand {
+    Take {
+        /// Call 1 ends.
+        end_first: bool,
+    },
+    /// To the attendant.
+    SendAway,
+    Swap,
+    /// Call 2 ends with this callback, back to call 1.
+    Save(Box<Fields>),
+    /// The same with what is known.
+    Resume,
+    /// Call 2 needs no callback.
+    Done,
+    /// The form as typed so far.
+    Draft(Box<Fields>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

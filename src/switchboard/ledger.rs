@@ -8,10 +8,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::domain::call::{CallId, Direction, Extension, Record};
-use crate::domain::callback::{Callback, CallbackId, CallbackState, Mark, Retry, Source};
+use crate::domain::callback::{Callback, CallbackId, CallbackState, Fields, Mark, Retry, Source};
 use crate::domain::hours::Hours;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
+use crate::domain::number::E164;
 use crate::domain::outcome::{Out, Outcome, Reason, Why};
 use crate::domain::text::ScreenText;
 
@@ -27,8 +28,6 @@ const REACHED: Duration = Duration::from_secs(15);
 const SURELY_REACHED: Duration = Duration::from_secs(60);
 /// A busy number is tried again after this time.
 pub(super) const BUSY_AGAIN: Duration = Duration::from_secs(600);
-/// Prefixes of automated calls (Arcep, decision 2022-1583).
-const AUTOMATED: [&str; 12] = ["0162", "0163", "0270", "0271", "0377", "0378", "0424", "0425", "0568", "0569", "0948", "0949"];
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
@@ -73,6 +72,7 @@ impl Ledger {
             marks: if matches!(party, Caller::Unreadable(_)) { vec![Mark::ToCheck] } else { Vec::new() },
             party,
             name: ScreenText::default(),
+            named: false,
             source,
             subject: String::new(),
             owner: String::new(),
@@ -102,6 +102,12 @@ impl Ledger {
         if let Some((ticket, callback)) = self.waiting.remove(&seq) {
             out.push(Effect::Reply(ticket, Ok(Some(Box::new(callback)))));
         }
+    }
+
+    /// Every entry of that number.
+    pub(super) fn erase(&mut self, number: &E164) {
+        self.entries.retain(|_, entry| entry.party.number() != Some(number));
+        self.waiting.retain(|_, (_, entry)| entry.party.number() != Some(number));
     }
 
     fn forget(&mut self) {
@@ -145,20 +151,29 @@ impl Line {
         if call.emergency || call.direction == Direction::Internal {
             return;
         }
-        let who = (call.party.clone(), call.name.clone());
+        // a call 2 is kept as its form says
+        let form = call.form.clone();
+        let who = (form.party.clone().unwrap_or_else(|| call.party.clone()), call.name.clone(), form.clone());
         let (at, lost) = (call.arrived.wall, Missed::unanswered());
         match (outcome, call.direction) {
             (Outcome::Answered(Some(why @ (Why::Cut | Why::LeftOnHold | Why::Promised))), _) => {
                 let source = if why == Why::Promised { Source::DoubleCall } else { Source::Missed };
                 let how = Missed { source, counted: false, left_on_hold: why == Why::LeftOnHold, ..lost };
-                self.missed(now, at, call.id, who, how, out);
+                if form.party.as_ref().is_some_and(|typed| *typed != call.party) {
+                    let sentence = format!("promis à un autre numéro par {}", self.person(call.extension.as_ref()));
+                    self.closed_by_fact(now, call, sentence, false, out);
+                }
+                let owner = if why == Why::Promised { self.person(call.extension.as_ref()) } else { String::new() };
+                self.promised(now, at, (call.id, owner), who, how, out);
             }
             (Outcome::Missed(reason), _) => {
                 let shared = reason == Reason::CallerGaveUp && self.is_shared(call);
-                self.missed(now, at, call.id, who, Missed { shared, ..lost }, out);
+                self.promised(now, at, (call.id, String::new()), who, Missed { shared, ..lost }, out);
             }
-            (Outcome::Attendant(_), _) => self.missed(now, at, call.id, who, Missed { source: Source::Attendant, ..lost }, out),
-            (Outcome::Interrupted, _) => self.missed(now, at, call.id, who, lost, out),
+            (Outcome::Attendant(_), _) => {
+                self.promised(now, at, (call.id, String::new()), who, Missed { source: Source::Attendant, ..lost }, out);
+            }
+            (Outcome::Interrupted, _) => self.promised(now, at, (call.id, String::new()), who, lost, out),
             (Outcome::Answered(why), Direction::Incoming) => {
                 let when = self.hour(call.connected.unwrap_or(now).wall);
                 let sentence = match why {
@@ -177,11 +192,19 @@ impl Line {
     }
 
     /// A caller of the process before this one.
-    pub(super) fn interrupted(&mut self, now: Now, call: CallId, at: DateTime<Utc>, who: (Caller, ScreenText), out: &mut Vec<Effect>) {
-        self.missed(now, at, call, who, Missed::unanswered(), out);
+    pub(super) fn interrupted(
+        &mut self,
+        now: Now,
+        call: CallId,
+        at: DateTime<Utc>,
+        (caller, name, form): (Caller, ScreenText, Fields),
+        out: &mut Vec<Effect>,
+    ) {
+        let who = (form.party.clone().unwrap_or(caller), name, form);
+        self.promised(now, at, (call, String::new()), who, Missed::unanswered(), out);
     }
 
-    /// Opens the one entry of that number, or adds to it.
+    /// A caller whom nobody answered.
     pub(super) fn missed(
         &mut self,
         now: Now,
@@ -191,12 +214,26 @@ impl Line {
         how: Missed,
         out: &mut Vec<Effect>,
     ) {
+        self.promised(now, at, (call, String::new()), (party, name, Fields::default()), how, out);
+    }
+
+    /// Opens the one entry of that number, or adds to it; what a person typed of the call stands in it.
+    fn promised(
+        &mut self,
+        now: Now,
+        at: DateTime<Utc>,
+        (call, owner): (CallId, String),
+        (party, name, form): (Caller, ScreenText, Fields),
+        how: Missed,
+        out: &mut Vec<Effect>,
+    ) {
         let due = self.config.callbacks.hours.after_open_time(at, self.config.callbacks.promise);
         let mut entry = match self.ledger.open_of(&party) {
             Some(open) => open.clone(),
             None => {
                 let first = self.ledger.entries.values().all(|c| c.party != party);
-                let folded = first && name.is_empty() && is_automated(&party);
+                let automated = party.number().is_some_and(|number| self.config.router.is_automated(number));
+                let folded = first && automated && !self.names.is_contact(&party);
                 Callback { folded, ..self.ledger.new_entry(at, party, how.source) }
             }
         };
@@ -217,7 +254,12 @@ impl Line {
         }
         entry.last_at = entry.last_at.max(now.wall.min(at).max(entry.first_at));
         entry.call = Some(call);
-        self.keep(entry, out);
+        if entry.owner.is_empty() {
+            entry.owner = owner;
+        }
+        super::callbacks::write(&mut entry, Fields { party: None, ..form });
+        self.remember(&entry);
+        self.keep(self.with_name(entry), out);
     }
 
     fn closed_by_fact(&mut self, now: Now, call: &Call, sentence: String, to_confirm: bool, out: &mut Vec<Effect>) {
@@ -269,12 +311,21 @@ impl Line {
         }
     }
 
+    /// Number and name that a phone shows of that call's party; of a colleague, the owner of its phone.
+    pub(super) fn shown_to(&self, call: &Call, extension: &Extension) -> (String, String) {
+        match call.extension.as_ref().filter(|from| call.direction == Direction::Internal && *from != extension) {
+            Some(from) => (Caller::Extension(from.0.clone()).display(), self.person(Some(from))),
+            None => (call.party.display(), self.shown_name(call)),
+        }
+    }
+
     /// What a phone shows of its caller: the open callback, else the name.
     pub(super) fn shown_name(&self, call: &Call) -> String {
         let Some(open) = self.ledger.open_of(&call.party) else { return call.name.as_str().to_owned() };
         let timezone = self.config.callbacks.hours.timezone;
         let due = open.due.map(|due| due.with_timezone(&timezone).format("%Hh%M").to_string());
-        let name = if open.name.is_empty() { &call.name } else { &open.name };
+        let contact = self.names.contact(&call.party).filter(|_| !open.named);
+        let name = contact.unwrap_or(if open.name.is_empty() { &call.name } else { &open.name });
         let owner = if open.owner.is_empty() { None } else { Some(format!("({})", open.owner)) };
         let words = [Some("RAPPEL".to_owned()), due, Some(name.as_str().to_owned()), owner];
         words.into_iter().flatten().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
@@ -297,9 +348,4 @@ impl Line {
 fn length(time: Duration) -> String {
     let seconds = time.as_secs();
     if seconds < 60 { format!("{seconds} s") } else { format!("{} min {:02}", seconds / 60, seconds % 60) }
-}
-
-fn is_automated(party: &Caller) -> bool {
-    let national = party.number().and_then(|number| number.national());
-    national.is_some_and(|number| AUTOMATED.iter().any(|prefix| number.starts_with(prefix)))
 }

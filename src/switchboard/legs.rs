@@ -106,6 +106,18 @@ impl Legs {
         self.table.insert(id, leg);
     }
 
+    /// A phone's leg goes over to another call of that phone.
+    pub(super) fn reassign(&mut self, id: LegId, call: CallId) {
+        let Some(leg) = self.table.get_mut(&id) else { return };
+        leg.call = call;
+        if let Who::Phone(extension) = leg.who.clone()
+            && let Some(desk) = self.desk_mut(&extension)
+        {
+            desk.reassign(id, call);
+            self.moved = true;
+        }
+    }
+
     /// Answered, by us or by it.
     pub(super) fn up(&mut self, id: LegId) {
         let Some(leg) = self.table.get_mut(&id) else { return };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::domain::call::{CallId, Direction, Extension, LegId, Record};
 use crate::domain::identity::Caller;
+use crate::domain::names::Names;
 use crate::domain::now::{Instant, Now};
 use crate::domain::outcome::Reason;
 use crate::domain::text::ScreenText;
@@ -17,7 +18,7 @@ use super::call::{Call, State};
 use super::config::{LineConfig, Router};
 use super::desk::Desk;
 use super::effect::{Effect, Refuse};
-use super::input::{Input, Refusal, Seq};
+use super::input::{Input, Refusal, Seq, Ticket};
 use super::ledger::Ledger;
 use super::legs::Legs;
 use super::timers::{Owner, Timers};
@@ -56,6 +57,9 @@ pub struct Line {
     pub(super) emergency: bool,
     pub(super) dirty: bool,
     pub(super) ledger: Ledger,
+    pub(super) names: Names,
+    /// Drafts of a form that are being written, and who waits for it.
+    pub(super) drafts: HashMap<Seq, Ticket>,
 }
 
 impl Line {
@@ -80,6 +84,8 @@ impl Line {
             emergency: false,
             dirty: true,
             ledger: Ledger::default(),
+            names: Names::default(),
+            drafts: HashMap::new(),
         }
     }
 
@@ -118,8 +124,9 @@ impl Line {
                 self.open = open;
             }
             Input::UnknownSource { address } => self.dirty |= self.alerts.unknown_source(now, address),
+            Input::Contacts(contacts) => self.contacts(contacts, out),
             Input::Page { ticket, command } => self.command(now, ticket, command, out),
-            Input::Interrupted { call, at, caller, name } => self.interrupted(now, call, at, (caller, name), out),
+            Input::Interrupted { call, at, caller, name, form } => self.interrupted(now, call, at, (caller, name, *form), out),
             Input::Drain => self.drain(),
             Input::Stop => self.stop(now, out),
         }
@@ -138,6 +145,10 @@ impl Line {
                         self.said_no(now, leg, leg_was.call, Refusal::Silent, out);
                     }
                 }
+                Owner::Offer(call) => self.offer_time_is_over(now, call, out),
+                Owner::Hold(call) => self.hold_reminder(now, call, out),
+                Owner::Keypad(call) => self.keypad_time_is_over(call, out),
+                Owner::Rest(desk) => self.rested(desk),
                 Owner::Emergency => {
                     self.emergency = false;
                     self.alerts.clear("emergency");
@@ -213,6 +224,9 @@ impl Line {
 
     pub(super) fn recorded(&mut self, seq: Seq, out: &mut Vec<Effect>) {
         self.ledger.recorded(seq, out);
+        if let Some(ticket) = self.drafts.remove(&seq) {
+            out.push(Effect::Reply(ticket, Ok(None)));
+        }
         let Some(call) = self.awaited.remove(&seq).and_then(|id| self.calls.get_mut(&id)) else { return };
         match &mut call.state {
             State::Hunting(hunt) => {
@@ -223,7 +237,7 @@ impl Line {
                 calling.opened = None;
                 calling.tell(out);
             }
-            State::Speaking(_) | State::Talking(_) | State::Transferring(_) => {}
+            State::Speaking(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) => {}
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{Direction, Extension, LegId};
+use crate::domain::callback::Fields;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason};
@@ -14,6 +15,7 @@ use super::config::Route;
 use super::desk::DeskState;
 use super::effect::{Effect, Refuse, Sound};
 use super::input::{Progress, Refusal, Seq};
+use super::keypad::Keypad;
 use super::legs::Who;
 use super::line::{Line, MAX_CALLS, Phase, REPLY_SECONDS};
 use super::ringing::{Hunt, Targets};
@@ -64,7 +66,8 @@ impl Line {
             Route::Refused { party, .. } => (Direction::Outgoing, party.clone()),
         };
         let refused = self.may_not_dial(&extension, &route);
-        let (id, seq) = self.opened(now, direction, (party.clone(), ScreenText::default()), Some(extension.clone()), out);
+        let name = self.names.of(&party, &ScreenText::default());
+        let (id, seq) = self.opened(now, direction, (party.clone(), name.clone()), Some(extension.clone()), out);
         self.legs.arrived(leg, id, Who::Phone(extension.clone()));
         // Until it is known where the call goes it is one that nobody is rung for.
         let state = State::Hunting(Hunt::new(leg, Targets::One(extension.clone()), seq));
@@ -74,7 +77,7 @@ impl Line {
             id,
             direction,
             party,
-            name: ScreenText::default(),
+            name,
             extension,
             arrived,
             since: now,
@@ -82,6 +85,8 @@ impl Line {
             trunk: None,
             connected: None,
             recorded: true,
+            keypad: Keypad::default(),
+            form: Fields::default(),
             state,
         };
         match (refused, route) {
@@ -222,7 +227,9 @@ impl Line {
         while self.legs.channels_used(trunk) >= channels {
             let on_trunk =
                 |call: &&Call| !call.emergency && call.legs().iter().any(|l| self.legs.get(*l).is_some_and(|l| l.who == Who::Trunk(trunk)));
-            let held = |call: &&Call| matches!(&call.state, State::Talking(t) if t.caller.holds || t.callee.holds);
+            let held = |call: &&Call| {
+                matches!(&call.state, State::Talking(t) if t.caller.holds || t.callee.holds) || matches!(call.state, State::Held(_))
+            };
             let youngest = self.calls.values().rev().filter(on_trunk).find(held).or_else(|| self.calls.values().rev().find(on_trunk));
             let Some(call) = youngest.map(|call| call.id).and_then(|id| self.take(id)) else { return };
             let end = call.broken_off(Reason::Overloaded, Refuse::Busy);
@@ -310,7 +317,7 @@ impl Call {
     pub(super) fn given_up(&self) -> End {
         match &self.state {
             State::Speaking(s) => End::out(s.outcome, s.why),
-            State::Hunting(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) => {
+            State::Hunting(_) | State::Calling(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) => {
                 End::new(Outcome::Out(Out::Cancelled), Refuse::Cancelled)
             }
         }

@@ -30,7 +30,7 @@ impl Line {
         let ringing: Vec<(CallId, LegId)> = (self.calls.values())
             .filter_map(|call| match &call.state {
                 State::Hunting(hunt) => hunt.attempts().find(|a| a.extension == *extension).map(|a| (call.id, a.leg)),
-                State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) => None,
+                State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) => None,
             })
             .collect();
         if on && !self.emergency {

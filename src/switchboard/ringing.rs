@@ -3,10 +3,12 @@
 //! ```text
 //!   ring -> Rings -(answered)-> won
 //!             |-(said no)------> Refused   (never rung again for this caller)
-//!             '-(no reply)-----> Absent    (rung again if it registers)
+//!             |-(no reply)-----> Absent    (rung again if it registers)
+//!             '-(sent away)----> Withdrawn (by an agent in a call)
 //! ```
 
-use crate::domain::call::{Extension, LegId};
+use crate::domain::call::{CallId, Extension, LegId};
+use crate::domain::now::Instant;
 
 use super::input::Seq;
 
@@ -31,6 +33,8 @@ pub(super) struct Attempt {
 pub(super) enum Spent {
     Refused,
     Absent,
+    /// Its agent, in a call, sent the caller away.
+    Withdrawn,
 }
 
 #[derive(Clone, Debug)]
@@ -39,13 +43,27 @@ pub(super) struct Hunt {
     pub(super) targets: Targets,
     /// The record that the caller's 18x waits for (RULES 2.1); `None` once it is written.
     pub(super) opened: Option<Seq>,
+    /// The first call that was in the way (RULES 3, `during`).
+    pub(super) in_the_way: Option<CallId>,
+    /// Until when it is offered to phones in a call.
+    pub(super) offer_until: Option<Instant>,
+    offered: Vec<Extension>,
     ringing: Vec<Attempt>,
     spent: Vec<(Extension, Spent)>,
 }
 
 impl Hunt {
     pub(super) fn new(caller: LegId, targets: Targets, opened: Seq) -> Hunt {
-        Hunt { caller, targets, opened: Some(opened), ringing: Vec::new(), spent: Vec::new() }
+        Hunt {
+            caller,
+            targets,
+            opened: Some(opened),
+            in_the_way: None,
+            offer_until: None,
+            offered: Vec::new(),
+            ringing: Vec::new(),
+            spent: Vec::new(),
+        }
     }
 
     /// This phone neither rings for this caller nor said no to it.
@@ -71,6 +89,20 @@ impl Hunt {
         Some(self.ringing.remove(at))
     }
 
+    /// A phone in a call hears of it; `first` is what that phone talks in, if it was answered.
+    pub(super) fn offered_to(&mut self, extension: &Extension, first: Option<CallId>) {
+        self.in_the_way = self.in_the_way.or(first);
+        if !self.offered.contains(extension) {
+            self.offered.push(extension.clone());
+        }
+    }
+
+    #[allow(dead_code, reason = "the attendant gives callers back")]
+    /// Every phone that ever heard of it in a call.
+    pub(super) fn heard_of_it(&self) -> &[Extension] {
+        &self.offered
+    }
+
     pub(super) fn spend(&mut self, extension: &Extension, how: Spent) {
         match self.spent.iter_mut().find(|(e, _)| e == extension) {
             Some(entry) => entry.1 = how,
@@ -80,7 +112,7 @@ impl Hunt {
 
     /// A phone that never replied has registered anew.
     pub(super) fn back(&mut self, extension: &Extension) {
-        self.spent.retain(|(e, how)| e != extension || *how == Spent::Refused);
+        self.spent.retain(|(e, how)| e != extension || *how != Spent::Absent);
     }
 
     /// A phone said no, or wishes not to be disturbed.

@@ -1,22 +1,37 @@
 //! How the line looks, built when the page asks. Trunks are the exchange's to fill in: their state is not known here.
 
-use crate::domain::call::{Direction, Extension, LegId};
+use crate::domain::call::{CallId, Direction, Extension, LegId};
 use crate::domain::status::{LineStatus, LiveCall, LiveState, PhoneState, PhoneStatus};
 
 use super::call::{Call, Stage, State, Transfer};
 use super::desk::{Desk, Use};
+use super::held::{Held, HeldStage};
 use super::line::Line;
 
 impl Line {
     pub fn status(&self) -> LineStatus {
+        let second_calls = self.second_calls();
         LineStatus {
             open: self.open,
             trunks: Vec::new(),
             phones: self.legs.desks.iter().map(phone).collect(),
             calls: self.calls.values().filter(|call| call.recorded).map(live).collect(),
-            second_calls: Vec::new(),
-            second_call: None,
+            second_call: second_calls.first().cloned(),
+            second_calls,
             alerts: self.alerts.shown(),
+        }
+    }
+
+    /// The call of this leg.
+    pub fn call_of(&self, leg: LegId) -> Option<CallId> {
+        self.legs.get(leg).map(|leg| leg.call)
+    }
+
+    /// This leg is the one who waits in a held call; `None` in any other state.
+    pub fn party_of(&self, leg: LegId) -> Option<bool> {
+        match &self.calls.get(&self.call_of(leg)?)?.state {
+            State::Held(held) => Some(held.party.leg == leg),
+            _ => None,
         }
     }
 
@@ -29,6 +44,8 @@ impl Line {
             (State::Calling(_), _) => "calling",
             (State::Speaking(_), _) => "speaking",
             (State::Talking(_), _) => "talking",
+            (State::Held(Held { stage: HeldStage::Parked, .. }), _) => "held",
+            (State::Held(_), _) => "recalled",
             (State::Transferring(Transfer { stage: Stage::Target { .. }, .. }), _) => "transferring",
             (State::Transferring(Transfer { stage: Stage::Back(_), .. }), _) => "ringing back",
         })
@@ -53,6 +70,7 @@ fn phone(desk: &Desk) -> PhoneStatus {
 fn live(call: &Call) -> LiveCall {
     let (state, extension): (LiveState, Option<Extension>) = match &call.state {
         State::Hunting(_) | State::Calling(_) | State::Speaking(_) => (LiveState::Ringing, call.extension.clone()),
+        State::Held(held) => (LiveState::Held, Some(held.by.clone())),
         State::Talking(t) if t.caller.holds || t.callee.holds => (LiveState::Held, call.extension.clone()),
         State::Talking(_) => (LiveState::Talking, call.extension.clone()),
         State::Transferring(t) => (LiveState::Held, Some(t.from.clone())),
@@ -66,7 +84,7 @@ fn live(call: &Call) -> LiveCall {
         name: call.name.as_str().to_owned(),
         extension,
         since: call.since.wall,
-        held_since: None,
-        keypad: false,
+        held_since: (state == LiveState::Held).then_some(call.since.wall),
+        keypad: call.keypad.open,
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::call::{CallId, Direction, Extension, LegId};
+use crate::domain::callback::Fields;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
 use crate::domain::outcome::Out;
@@ -11,6 +12,7 @@ use crate::domain::text::ScreenText;
 use super::call::{Call, Speaking, State};
 use super::config::Switch;
 use super::effect::{Effect, Refuse, Sound};
+use super::keypad::Keypad;
 use super::legs::Who;
 use super::line::{Line, Phase};
 use super::outbound::SPOKEN_SECONDS;
@@ -53,6 +55,8 @@ impl Line {
             trunk: None,
             connected: None,
             recorded: false,
+            keypad: Keypad::default(),
+            form: Fields::default(),
             state: State::Speaking(Speaking { caller: leg, why: Refuse::Unavailable, outcome: Out::Cancelled }),
         });
     }

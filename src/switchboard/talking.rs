@@ -9,6 +9,7 @@ use super::effect::{Effect, Refuse, Sound};
 use super::input::{Gone, Refusal};
 use super::legs::LegState;
 use super::line::Line;
+use super::offers::in_the_way;
 use super::timers::Owner;
 
 /// A silent phone was probed after `media.silence_seconds`; its caller waits for twice that more (row 19: three times in all).
@@ -34,25 +35,29 @@ impl Talk {
 
 impl Line {
     pub(super) fn gone(&mut self, now: Now, leg: LegId, why: Gone, out: &mut Vec<Effect>) {
-        let Some((id, state)) = self.legs.get(leg).map(|l| (l.call, l.state)) else { return };
+        let Some((id, state, who)) = self.legs.get(leg).map(|l| (l.call, l.state, l.who.clone())) else { return };
         if state == LegState::Called {
             // Lost while we rang it: it will not answer any more.
             self.legs.gone(leg);
             self.said_no(now, leg, id, Refusal::Silent, out);
             return;
         }
-        let Some(call) = self.take(id) else { return };
         // Without an ACK the leg is still there: its end below says so to it.
         if why != Gone::NeverAcknowledged {
             self.legs.gone(leg);
         }
+        if self.gone_in_double(now, leg, &who, (id, why), out) {
+            return;
+        }
+        let Some(call) = self.take(id) else { return };
         match &call.state {
+            State::Held(_) => self.given_up(now, call, out),
             State::Hunting(_) | State::Calling(_) | State::Speaking(_) => {
                 let end = caller_gone(&call, why);
                 self.finish(now, call, end, out);
             }
             State::Talking(_) => {
-                let end = talker_gone(&call, why);
+                let end = self.own_end(&call).filter(|_| why == Gone::HungUp).unwrap_or_else(|| talker_gone(&call, why));
                 self.finish(now, call, end, out);
             }
             State::Transferring(_) => {
@@ -76,7 +81,8 @@ impl Line {
             }
             State::Transferring(transfer) if transfer.party.leg == leg => transfer.party.holds = on,
             State::Transferring(transfer) => transfer.from_holds = on,
-            State::Hunting(_) | State::Calling(_) | State::Speaking(_) => {}
+            State::Held(held) if held.party.leg == leg => held.party.holds = on,
+            State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Held(_) => {}
         }
     }
 
@@ -114,7 +120,9 @@ impl Line {
 fn caller_gone(call: &Call, why: Gone) -> End {
     match (call.direction, why) {
         (Direction::Incoming, Gone::Elsewhere) => End::new(Outcome::Answered(Some(Why::Elsewhere)), Refuse::Cancelled),
-        (Direction::Incoming, Gone::HungUp | Gone::Lost | Gone::NeverAcknowledged) => End::missed(Reason::CallerGaveUp, Refuse::Cancelled),
+        (Direction::Incoming, Gone::HungUp | Gone::Lost | Gone::NeverAcknowledged) => {
+            End { during: in_the_way(call), ..End::missed(Reason::CallerGaveUp, Refuse::Cancelled) }
+        }
         (Direction::Outgoing | Direction::Internal, _) => call.given_up(),
     }
 }

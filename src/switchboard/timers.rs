@@ -14,6 +14,14 @@ pub(super) enum Owner {
     Call(CallId),
     /// A called leg gave no sign of life.
     Leg(LegId),
+    /// A caller is offered to phones in a call from then on, or until then.
+    Offer(CallId),
+    /// A held caller: the agent is reminded.
+    Hold(CallId),
+    /// An open keypad closes.
+    Keypad(CallId),
+    /// A phone, by its place in the configuration, may ring again.
+    Rest(usize),
     /// The hour after an emergency call is over.
     Emergency,
 }

@@ -16,6 +16,7 @@ use crate::domain::now::Now;
 
 use super::call::{Call, End, Party, Stage, State, Talk, Transfer};
 use super::config::Route;
+use super::double_call::Step;
 use super::effect::{Effect, Refuse, Sound};
 use super::legs::{LegState, Who};
 use super::line::{Line, Phase};
@@ -65,8 +66,15 @@ impl Line {
         };
         self.timers.set(Owner::Call(id), now.instant + time);
         let stage = Stage::Target { leg: rung, extension };
-        call.state = State::Transferring(Transfer { party, from, from_leg: Some(leg), from_holds, stage });
+        // in a double call the phone goes back to the other caller at once (RULES 4)
+        let other = self.legs.desk(&from).and_then(|d| d.double.as_ref()).is_some_and(|d| d.step != Step::Waiting && d.heard() == Some(id));
+        let from_leg = (!other).then_some(leg);
+        let phone = Party { holds: from_holds, ..Party::new(leg, Some(from.clone())) };
+        call.state = State::Transferring(Transfer { party, from: from.clone(), from_leg, from_holds, stage });
         self.put(call);
+        if other {
+            self.resumes_after_refer(now, &from, phone, out);
+        }
     }
 
     /// Who is transferred, by which phone, whether that holds, and to whom; only from a phone in a talk, to an idle colleague or to a number that it may dial
@@ -156,7 +164,9 @@ impl Line {
             State::Transferring(Transfer { stage: Stage::Back(None), from, party, .. }) if self.is_idle(from) => {
                 Some((from.clone(), party.phone.clone()))
             }
-            State::Transferring(_) | State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) => None,
+            State::Transferring(_) | State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Held(_) => {
+                None
+            }
         };
         if let Some((from, colleague)) = wanted {
             let rung = self.ring_phone(now, &call, colleague.as_ref(), from, out);
@@ -170,7 +180,9 @@ impl Line {
     pub(super) fn transfer_time_is_over(&mut self, now: Now, call: Call, out: &mut Vec<Effect>) {
         let rung = match &call.state {
             State::Transferring(Transfer { stage: Stage::Target { leg, .. }, .. }) => Some(*leg),
-            State::Transferring(_) | State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) => None,
+            State::Transferring(_) | State::Hunting(_) | State::Calling(_) | State::Speaking(_) | State::Talking(_) | State::Held(_) => {
+                None
+            }
         };
         let Some(leg) = rung else {
             let end = call.cut();

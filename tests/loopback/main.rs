@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod baresip;
+mod double_call;
 mod kamailio;
 mod media;
+mod names;
 mod rows;
 mod sipp;
 mod stage;

@@ -12,7 +12,7 @@ use rappel::domain::hours::{Holidays, Hours, Range};
 use rappel::domain::identity::Caller;
 use rappel::domain::now::{Instant, Now};
 use rappel::domain::text::ScreenText;
-use rappel::switchboard::config::{CallbackRules, LineConfig, PhoneConfig, TrunkConfig};
+use rappel::switchboard::config::{CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
 use rappel::switchboard::effect::Effect;
 use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, Seq, Ticket};
 use rappel::switchboard::line::Line;
@@ -21,7 +21,7 @@ use rappel::switchboard::line::Line;
 pub const THEIRS: u64 = 1 << 63;
 
 /// Leg `n` of those that called us.
-pub fn theirs(n: u64) -> LegId {
+pub const fn theirs(n: u64) -> LegId {
     LegId(THEIRS | n)
 }
 
@@ -79,11 +79,23 @@ pub struct Plans {
     pub calls: usize,
     /// `None`: all phones.
     pub ring: Option<&'static [&'static str]>,
+    /// `line.second_call = "phone"`.
+    pub second_by_phone: bool,
 }
 
 impl Default for Plans {
     fn default() -> Plans {
-        Plans { phones: &["11", "12"], registered: true, ring_seconds: 18, channels: 4, trunks: 1, per_hour: 60, calls: 1, ring: None }
+        Plans {
+            phones: &["11", "12"],
+            registered: true,
+            ring_seconds: 18,
+            channels: 4,
+            trunks: 1,
+            per_hour: 60,
+            calls: 1,
+            ring: None,
+            second_by_phone: false,
+        }
     }
 }
 
@@ -94,8 +106,14 @@ impl Plans {
         let config = LineConfig {
             ring: self.ring.unwrap_or(self.phones).iter().map(|e| ext(e)).collect(),
             ring_time: Duration::from_secs(self.ring_seconds),
+            waiting_after: Duration::from_secs(8),
+            offer_time: Duration::from_secs(15),
+            keypad: KeypadRules { code: "61".into(), required: true, idle: Duration::from_secs(60) },
+            second_by_phone: self.second_by_phone,
             silence: Duration::from_secs(20),
-            trunks: (0..self.trunks).map(|n| TrunkConfig { name: format!("t{n}"), channels: self.channels, shared: false }).collect(),
+            trunks: (0..self.trunks)
+                .map(|n| TrunkConfig { name: format!("t{n}"), channels: self.channels, shared: false, keypad_code: String::new() })
+                .collect(),
             per_hour: self.per_hour,
             callbacks: CallbackRules { hours: always(), promise: Duration::from_secs(1800), retry: retries() },
             router: Box::new(plan(&phones)),
@@ -210,7 +228,7 @@ impl House {
 /// Every call that was lost is followed at once by its callback's record, and no other is; told without them.
 #[track_caller]
 fn followed(said: Vec<String>) -> Vec<String> {
-    let lost = |w: &str| w.starts_with("end ") && [" missed: ", ": cut", ": left_on_hold"].iter().any(|how| w.contains(how));
+    let lost = |w: &str| w.starts_with("end ") && [" missed: ", ": cut", ": left_on_hold", ": promised"].iter().any(|how| w.contains(how));
     for (n, word) in said.iter().enumerate() {
         let next = said.get(n + 1).is_some_and(|next| next.starts_with("callback ") && next.contains(" Open "));
         assert_eq!(lost(word), next, "a lost call and its callback: {said:?}");
@@ -240,6 +258,10 @@ pub fn words(effect: &Effect) -> String {
         Effect::Join(a, b) => format!("join {} {}", leg(*a), leg(*b)),
         Effect::Play(l, sound) => format!("play {} {sound:?}", leg(*l)),
         Effect::Overlay(l, sound) => format!("overlay {} {sound:?}", leg(*l)),
+        Effect::Party { leg: l, number, .. } => format!("show {number} on {}", leg(*l)),
+        Effect::PassKeys { leg: l, to: Some(to) } => format!("keys of {} to {}", leg(*l), leg(*to)),
+        Effect::PassKeys { leg: l, to: None } => format!("keys of {} ours", leg(*l)),
+        Effect::Keys(l, keys) => format!("keys {} to {}", keys.iter().map(|k| char::from(k.sign())).collect::<String>(), leg(*l)),
         Effect::Transfer { leg: l, accepted } => format!("transfer of {} {}", leg(*l), if *accepted { "accepted" } else { "refused" }),
         Effect::TransferResult { leg: l, status } => format!("transfer of {} ends {status}", leg(*l)),
         Effect::Record(_, record) => record_words(record),
@@ -268,6 +290,7 @@ fn record_words(record: &Record) -> String {
             let during = during.map(|d| format!(" during {}", d.0)).unwrap_or_default();
             format!("end {} {outcome}{reason}{during}{}", call.0, if *short { " short" } else { "" })
         }
+        Record::Draft { call, .. } => format!("draft of {}", call.0),
         Record::Callback(c) => callback_words(c),
         Record::Outage { from, to, what } => format!("outage of {what}, {} s", (*to - *from).num_seconds()),
     }

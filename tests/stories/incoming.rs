@@ -204,7 +204,12 @@ fn row_29_with_the_attendant_off_a_call_in_the_way_is_named() {
     let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
     house.rings(CALLER, &["open 1 incoming", "ring 11 on 1"]);
     house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
-    house.rings(CALLER_2, &["open 2 incoming", "refuse in2 Busy", "end 2 missed: busy during 1"]);
+    // one that may not be disturbed does not hear the waiting tone either
+    house.tell(Input::DoNotDisturb { extension: ext("11"), on: true }, &[]);
+    house.rings(CALLER_2, &["open 2 incoming", "refuse in2 Busy", "end 2 missed: refused"]);
+    house.tell(Input::DoNotDisturb { extension: ext("11"), on: false }, &[]);
+    house.rings(theirs(3), &["open 3 incoming", "overlay 1 Some(Waiting)"]);
+    house.rings(theirs(4), &["open 4 incoming", "refuse in4 Busy", "end 4 missed: busy during 1"]);
 }
 
 #[test]
@@ -225,8 +230,9 @@ fn while_all_phones_ring_the_caller_waits_and_a_phone_that_becomes_idle_rings_at
 fn a_phone_that_dials_is_neither_idle_nor_in_a_call() {
     let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
     house.dials(theirs(9), "11", "0639980001", &["open 1 outgoing", "call out on 1 by trunk 0"]);
-    house.rings(CALLER, &["open 2 incoming"]);
-    house.gone(theirs(9), Gone::HungUp, &["cancel 1", "end 1 cancelled", "ring 11 on 2"]);
+    house.rings(CALLER, &["open 2 incoming", "overlay in9 Some(Waiting)"]);
+    house.gone(theirs(9), Gone::HungUp, &["cancel 1", "end 1 cancelled"]);
+    house.wait(1_000, &["ring 11 on 2"]);
     house.gone(CALLER, Gone::HungUp, &["cancel 2", "end 2 missed: caller_gave_up short"]);
     house.at_rest();
 }

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod double_call;
 mod house;
 mod incoming;
 mod ledger;
+mod names;
 mod outgoing;
 mod random;
 mod talking;

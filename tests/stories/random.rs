@@ -11,15 +11,18 @@ use proptest::prelude::any;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rappel::domain::call::{CallId, Record};
 use rappel::domain::identity::Caller;
+use rappel::domain::key::Key;
+use rappel::domain::outcome::{Outcome, Why};
 use rappel::domain::text::ScreenText;
 use rappel::switchboard::effect::Effect;
-use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, Seq, Ticket};
+use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, SecondCommand, SecondTarget, Seq, Ticket};
 
 use crate::house::*;
 
 const PHONES: &[&str] = &["11", "12", "13"];
 const DIALLED: &[&str] = &["11", "12", "13", "0639980001", "00639980001", "112", "0899000001", "999", "*92", "*91"];
-const STATES: &[&str] = &["hunting", "ringing a colleague", "calling", "speaking", "talking", "transferring", "ringing back"];
+const STATES: &[&str] =
+    &["hunting", "ringing a colleague", "calling", "speaking", "talking", "transferring", "ringing back", "held", "recalled"];
 const ABOUT_A_LEG: &[&str] = &[
     "progress",
     "answered",
@@ -34,6 +37,7 @@ const ABOUT_A_LEG: &[&str] = &[
     "played",
     "silent",
     "speaks",
+    "key",
     "page hangs up",
     "stop",
 ];
@@ -51,9 +55,27 @@ struct Model {
     /// Running calls, and whether they were answered.
     calls: BTreeMap<CallId, bool>,
     ended: BTreeSet<CallId>,
+    emergencies: BTreeSet<CallId>,
     written: Vec<Seq>,
+    hears: BTreeMap<LegId, Hears>,
     next_leg: u64,
     last_ours: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hears {
+    Leg(LegId),
+    Sound,
+    Silence,
+}
+
+/// Ends that leave a callback (RULES 3).
+fn lost(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Missed(_) | Outcome::Attendant(_) | Outcome::Interrupted => true,
+        Outcome::Answered(why) => matches!(why, Some(Why::Promised | Why::LeftOnHold | Why::Cut)),
+        Outcome::Out(_) => false,
+    }
 }
 
 type Visits = BTreeMap<(&'static str, &'static str), usize>;
@@ -61,7 +83,15 @@ type Visits = BTreeMap<(&'static str, &'static str), usize>;
 impl Model {
     /// Every effect is about something that exists, and in the state for it.
     fn observe(&mut self, effects: &[Effect], late: Option<LegId>) {
-        for effect in effects {
+        for (n, effect) in effects.iter().enumerate() {
+            self.hear(effect);
+            if let Effect::Record(_, Record::Ended { call, outcome, .. }) = effect {
+                let kept =
+                    matches!(effects.get(n + 1), Some(Effect::Record(_, Record::Callback(c))) if c.call == Some(*call) && c.is_open());
+                // an outgoing try may move the callback of its number; an emergency is never made one
+                let free = matches!(outcome, Outcome::Out(_)) || self.emergencies.contains(call);
+                assert!(free || kept == lost(*outcome), "{call:?} {outcome:?} and its callback: {kept}");
+            }
             match effect {
                 Effect::RingPhone { leg, .. } | Effect::CallOut { leg, .. } => {
                     assert!(leg.0 > self.last_ours && leg.0 & THEIRS == 0, "{leg:?} is not new");
@@ -75,7 +105,11 @@ impl Model {
                 Effect::HangUp(leg) if late == Some(*leg) => {}
                 Effect::HangUp(leg) => assert_eq!(self.legs.remove(leg), Some(LegIs::Up), "{effect:?}"),
                 Effect::Join(a, b) => assert!(self.legs.contains_key(a) && self.legs.contains_key(b), "{effect:?}"),
-                Effect::Play(leg, _) | Effect::Overlay(leg, _) => assert!(self.legs.contains_key(leg), "{effect:?}"),
+                Effect::Play(leg, _)
+                | Effect::Overlay(leg, _)
+                | Effect::Party { leg, .. }
+                | Effect::PassKeys { leg, .. }
+                | Effect::Keys(leg, _) => assert!(self.legs.contains_key(leg), "{effect:?}"),
                 Effect::TransferResult { leg, .. } => assert_eq!(self.legs.get(leg), Some(&LegIs::Up), "{effect:?}"),
                 Effect::Record(seq, record) => self.write(*seq, record),
                 Effect::Transfer { .. } | Effect::Reply(..) | Effect::Idle => {}
@@ -83,9 +117,57 @@ impl Model {
         }
     }
 
+    /// Who hears what: each join is of two, and ends what either heard.
+    fn hear(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Join(a, b) => {
+                for (one, other) in [(a, b), (b, a)] {
+                    self.leave(*one);
+                    self.hears.insert(*one, Hears::Leg(*other));
+                }
+                self.hears.insert(*a, Hears::Leg(*b));
+            }
+            Effect::Play(leg, _) => {
+                self.leave(*leg);
+                self.hears.insert(*leg, Hears::Sound);
+            }
+            Effect::HangUp(leg) | Effect::Cancel { leg, .. } | Effect::Refuse { leg, .. } => {
+                self.leave(*leg);
+                self.hears.remove(leg);
+            }
+            _ => {}
+        }
+    }
+
+    fn leave(&mut self, leg: LegId) {
+        if let Some(Hears::Leg(other)) = self.hears.get(&leg).copied()
+            && self.hears.get(&other) == Some(&Hears::Leg(leg))
+        {
+            self.hears.insert(other, Hears::Silence);
+        }
+    }
+
+    /// Nobody who is held hears another leg or nothing; each has a double call or a recall that will end it.
+    fn held_well(&self, house: &House) {
+        let status = house.line.status();
+        for (leg, is) in &self.legs {
+            let doing = house.line.doing(*leg);
+            if *is != LegIs::Up || !matches!(doing, Some("held" | "recalled")) || house.line.party_of(*leg) != Some(true) {
+                continue;
+            }
+            assert_eq!(self.hears.get(leg), Some(&Hears::Sound), "{leg:?} is {doing:?} in silence, or hears somebody");
+            let call = house.line.call_of(*leg);
+            let known = |s: &&rappel::domain::status::SecondCall| Some(s.id) == call || s.call_1 == call;
+            assert!(status.second_calls.iter().any(|s| known(&s) && s.state != "waiting"), "{leg:?} is {doing:?} and nobody knows");
+        }
+    }
+
     fn write(&mut self, seq: Seq, record: &Record) {
         match record {
-            Record::Opened { call, .. } => {
+            Record::Opened { call, party, .. } => {
+                if party.display() == "112" {
+                    self.emergencies.insert(*call);
+                }
                 assert!(self.calls.insert(*call, false).is_none() && !self.ended.contains(call), "{call:?} opened twice");
                 self.written.push(seq);
             }
@@ -94,7 +176,7 @@ impl Model {
                 assert!(self.calls.remove(call).is_some(), "{call:?} ended without running");
                 self.ended.insert(*call);
             }
-            Record::Callback(_) => {}
+            Record::Callback(_) | Record::Draft { .. } => {}
             Record::Outage { from, to, .. } => assert!(from < to),
         }
     }
@@ -151,6 +233,7 @@ impl Model {
             38..=40 => ("resume", Input::Held { leg, on: false }),
             41..=52 => ("transfers", Input::Transfers { leg, digits: DIALLED[n % DIALLED.len()].into() }),
             53..=54 => ("played", Input::Played { leg }),
+            60.. => ("key", Input::Key { leg, key: Key::new(b"2101236190"[n % 10]).unwrap() }),
             55..=57 => ("silent", Input::PhoneSilent { leg }),
             _ => ("speaks", Input::PhoneSpeaks { leg }),
         }
@@ -194,11 +277,12 @@ fn step(house: &mut House, model: &mut Model, (what, kind, n): (u8, u8, u16), vi
                 let call = known[n % known.len()];
                 house.effects(Input::Page { ticket: Ticket(1), command: Command::HangUp(call) })
             } else {
-                let (name, input) = model.about(leg, is, kind % 60, n);
+                let (name, input) = model.about(leg, is, kind % 80, n);
                 visit(house, leg, name, visits);
                 house.effects(input)
             }
         }
+        (5, _) if kind > 200 => house.effects(second_command(n)),
         (5, _) => house.pass(Duration::from_millis(u64::from(kind) * 30)),
         _ => {
             let input = model.elsewhere(kind % 33, n);
@@ -214,9 +298,10 @@ fn step(house: &mut House, model: &mut Model, (what, kind, n): (u8, u8, u16), vi
         }
     };
     model.observe(&effects, None);
+    model.held_well(house);
     let (calls, legs, timers) = house.line.counts();
     assert_eq!((house.line.status().calls.len(), legs), (model.calls.len(), model.legs.len()), "calls and legs");
-    assert!(timers <= calls + legs + 1, "{timers} timers");
+    assert!(timers <= 3 * calls + legs + PHONES.len() + 1, "{timers} timers");
 }
 
 /// A rare scene to go on from: a caller who was transferred, whose transferor hung up, and (`back`) whom nobody answered there.
@@ -240,12 +325,71 @@ fn transferred(house: &mut House, model: &mut Model, back: bool) {
     }
 }
 
+/// What a person may do on the page to a double call, at any moment.
+fn second_command(n: usize) -> Input {
+    let what = [
+        SecondCommand::Take { end_first: n & 0x100 == 0 },
+        SecondCommand::SendAway,
+        SecondCommand::Swap,
+        SecondCommand::Save(Box::default()),
+        SecondCommand::Resume,
+        SecondCommand::Done,
+        SecondCommand::Draft(Box::default()),
+    ];
+    let target = Box::new(SecondTarget { id: None, extension: Some(ext(PHONES[n % PHONES.len()])) });
+    let what = what[(n >> 3) % what.len()].clone();
+    Input::Page { ticket: Ticket(1), command: Command::Second { person: "P11".into(), target, what } }
+}
+
+/// A rare scene to go on from: the first phone in a double call, brought there by these keys, and hung up if `recalled`.
+fn doubled(house: &mut House, model: &mut Model, keys: &str, recalled: bool) {
+    for extension in &PHONES[1..] {
+        house.effects(Input::Phone { extension: ext(extension), registered: false });
+    }
+    for n in 0..2 {
+        let leg = model.new_leg();
+        let effects = house.effects(ring(leg));
+        model.observe(&effects, None);
+        if n == 0 {
+            model.legs.insert(FIRST, LegIs::Up);
+            let effects = house.effects(Input::Answered { leg: FIRST });
+            model.observe(&effects, None);
+        }
+    }
+    let effects = house.pass(Duration::from_secs(1));
+    model.observe(&effects, None);
+    for key in keys.bytes() {
+        let effects = house.effects(Input::Key { leg: FIRST, key: Key::new(key).unwrap() });
+        model.observe(&effects, None);
+    }
+    if recalled {
+        model.legs.remove(&FIRST);
+        let effects = house.effects(Input::Gone { leg: FIRST, why: Gone::HungUp });
+        model.observe(&effects, None);
+        let effects = house.pass(Duration::from_secs(1));
+        model.observe(&effects, None);
+    }
+    model.held_well(house);
+    for extension in &PHONES[1..] {
+        let effects = house.effects(Input::Phone { extension: ext(extension), registered: true });
+        model.observe(&effects, None);
+    }
+}
+
 fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
-    let mut house = Plans { phones: PHONES, trunks: 2, channels: 2, per_hour: 20, calls: 1 + steps.len() % 2, ..Plans::default() }.house();
+    let scene = steps.len() % 16;
+    let calls = if scene > 1 && scene < 8 { 1 } else { 1 + steps.len() / 16 % 2 };
+    let second_by_phone = scene > 12;
+    let mut house = Plans { phones: PHONES, trunks: 2, channels: 3, per_hour: 20, calls, second_by_phone, ..Plans::default() }.house();
     let mut model = Model::default();
-    match steps.len() % 8 {
+    match scene {
         0 => transferred(&mut house, &mut model, true),
         1 => transferred(&mut house, &mut model, false),
+        2 => doubled(&mut house, &mut model, "", false),
+        3 => doubled(&mut house, &mut model, "2", false),
+        4 => doubled(&mut house, &mut model, "22", false),
+        5 | 6 => doubled(&mut house, &mut model, "2", true),
+        7 => doubled(&mut house, &mut model, "22", true),
         _ => {}
     }
     for s in steps {
@@ -295,5 +439,5 @@ fn random_stories_end_every_call_once_and_close_every_leg() {
 
 /// Only a leg that is up can lack its ACK: a caller from the answer on, or who hears how a switch stands.
 fn reachable((state, input): (&str, &str)) -> bool {
-    input != "unacknowledged" || matches!(state, "speaking" | "talking" | "transferring" | "ringing back")
+    input != "unacknowledged" || matches!(state, "speaking" | "talking" | "transferring" | "ringing back" | "held" | "recalled")
 }

@@ -64,7 +64,11 @@ fn a_phone_with_two_calls_rings_for_the_second() {
     house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
     house.rings(CALLER_2, &["open 2 incoming", "ring 11 on 2"]);
     house.answered(SECOND, &["answer in2", "join in2 2", "write 2 answered by 11"]);
-    house.rings(theirs(3), &["open 3 incoming", "refuse in3 Busy", "end 3 missed: busy during 1"]);
+    house.rings(theirs(3), &["open 3 incoming", "overlay 1 Some(Waiting)"]);
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in1 Music"]);
+    house.gone(theirs(3), Gone::HungUp, &["end 3 missed: caller_gave_up during 1 short", "overlay 1 None"]);
+    // tone and keys go with the one that is not on hold
+    house.rings(theirs(4), &["open 4 incoming", "overlay 2 Some(Waiting)"]);
 }
 
 #[test]

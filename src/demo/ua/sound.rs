@@ -33,6 +33,8 @@ pub const PITCHES: [Pitch; 7] = [NETWORK, CALLER, SECOND_CALLER, MUSIC, PHONE_11
 
 /// A pitch that makes up at least this share of a frame's power dominates it.
 const DOMINANT: f64 = 0.5;
+/// One that makes up this share is heard beside another.
+const AUDIBLE: f64 = 0.05;
 /// Mean square below which a frame counts as silence.
 const SILENCE: f64 = 3600.0;
 const AMPLITUDE: f64 = 8000.0;
@@ -51,6 +53,14 @@ pub struct Heard {
     /// The pitch that dominates it; `None` for silence and for anything else.
     pub pitch: Option<Pitch>,
     pub silent: bool,
+    /// One bit for each of [`PITCHES`] that is audible in it, alone or mixed.
+    audible: u8,
+}
+
+impl Heard {
+    pub fn has(&self, pitch: Pitch) -> bool {
+        PITCHES.iter().position(|p| *p == pitch).is_some_and(|n| self.audible & (1 << n) != 0)
+    }
 }
 
 /// Where sound goes, as the peer's SDP said.
@@ -68,6 +78,8 @@ struct State {
     packets: u64,
     keys: Vec<(Instant, char)>,
     to_press: KeySender,
+    /// When the first END packet of each key left.
+    pressed: Vec<Instant>,
 }
 
 /// A socket, its thread and what it heard. Dropping it ends both.
@@ -83,7 +95,15 @@ impl Sound {
     pub fn open(ip: IpAddr, pitch: Option<Pitch>) -> io::Result<Sound> {
         let socket = even_port(ip)?;
         let address = socket.local_addr()?;
-        let state = State { towards: None, pitch, heard: VecDeque::new(), packets: 0, keys: Vec::new(), to_press: KeySender::default() };
+        let state = State {
+            towards: None,
+            pitch,
+            heard: VecDeque::new(),
+            packets: 0,
+            keys: Vec::new(),
+            to_press: KeySender::default(),
+            pressed: Vec::new(),
+        };
         let state = Arc::new(Mutex::new(state));
         let stop = Arc::new(AtomicBool::new(false));
         let mut line = Line::new(socket, Arc::clone(&state), address);
@@ -108,6 +128,11 @@ impl Sound {
     /// Keys, sent as RFC 4733 events.
     pub fn press(&self, keys: &str) {
         self.state().to_press.push(keys.as_bytes());
+    }
+
+    /// When the first END packet of each key pressed so far left.
+    pub fn pressed(&self) -> Vec<Instant> {
+        self.state().pressed.clone()
     }
 
     /// Whole keys heard so far.
@@ -159,8 +184,9 @@ struct Line {
     frame: u32,
     sequence: u16,
     ssrc: u32,
-    /// Timestamp of the key being sent.
+    /// Timestamp of the key being sent, and whether its END was.
     key_from: u32,
+    ended: bool,
     reader: KeyReader,
 }
 
@@ -169,7 +195,7 @@ impl Line {
         let started = Instant::now();
         // unique on this host, which is all that an RTP end on loopback needs
         let ssrc = (u32::from(address.port()) << 16) ^ started.elapsed().subsec_nanos() ^ std::process::id();
-        Line { socket, state, started, next: started, frame: 0, sequence: 1, ssrc, key_from: 0, reader: KeyReader::default() }
+        Line { socket, state, started, next: started, frame: 0, sequence: 1, ssrc, key_from: 0, ended: false, reader: KeyReader::default() }
     }
 
     /// Receives until the next frame is due, then sends it.
@@ -210,6 +236,11 @@ impl Line {
             Some((kind, step)) => {
                 if step.first {
                     self.key_from = timestamp;
+                    self.ended = false;
+                }
+                if !self.ended && Event::parse(&step.payload).is_some_and(|event| event.is_end()) {
+                    self.ended = true;
+                    self.state.lock().unwrap_or_else(PoisonError::into_inner).pressed.push(Instant::now());
                 }
                 (header.payload_type, header.marker, header.timestamp) = (kind, step.first, self.key_from);
                 step.payload.to_vec()
@@ -248,10 +279,12 @@ impl Line {
 fn hear(at: Instant, samples: &[i16]) -> Heard {
     let power = listen::power(samples);
     if power < SILENCE {
-        return Heard { at, pitch: None, silent: true };
+        return Heard { at, pitch: None, silent: true, audible: 0 };
     }
     let pitch = PITCHES.into_iter().find(|pitch| listen::power_at(samples, f64::from(*pitch)) > DOMINANT * power);
-    Heard { at, pitch, silent: false }
+    let audible = |pitch: &Pitch| listen::power_at(samples, f64::from(*pitch)) > AUDIBLE * power;
+    let audible = PITCHES.iter().enumerate().filter(|(_, pitch)| audible(pitch)).fold(0, |bits, (n, _)| bits | 1 << n);
+    Heard { at, pitch, silent: false, audible }
 }
 
 /// The samples of one frame of that pitch, in phase with the frames before it.

@@ -173,7 +173,9 @@ impl Outgoing {
             if overlay.fill(&mut above) == Played::Ended {
                 self.overlay = None;
             }
-            samples.iter_mut().zip(above).for_each(|(sample, more)| *sample = sample.saturating_add(more));
+            if above.iter().any(|sample| *sample != 0) {
+                samples.iter_mut().zip(above).for_each(|(sample, more)| *sample = under(*sample).saturating_add(more));
+            }
         }
         let switched = !matches!(self.last, Last::Made);
         let timestamp = if switched || self.line.lead(now) < -MAX_BEHIND { self.line.present(now) } else { self.line.end() };
@@ -231,7 +233,7 @@ impl Outgoing {
             return false;
         }
         for ((to, code), more) in into.iter_mut().zip(codes).zip(above) {
-            *to = self.law.encode(law.decode(*code).saturating_add(*more));
+            *to = self.law.encode(under(law.decode(*code)).saturating_add(*more));
         }
         true
     }
@@ -246,4 +248,9 @@ impl Outgoing {
             out(Datagram { port: self.port, control: false, to, bytes });
         }
     }
+}
+
+/// What is heard under an overlay that sounds: 12 dB lower, so that a loud voice does not cover a tone.
+fn under(sample: i16) -> i16 {
+    sample / 4
 }

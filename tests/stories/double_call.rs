@@ -1,0 +1,700 @@
+//! The double call: each row, key and sentence of RULES 4 as a story.
+//!
+//! In each of them phone 11 talks with the caller of call 1 (legs 1 and in1) when call 2 (leg in2) arrives.
+
+use rappel::domain::call::CallId;
+use rappel::domain::callback::Fields;
+use rappel::domain::identity::Caller;
+use rappel::domain::key::Key;
+use rappel::domain::number::E164;
+use rappel::domain::text::ScreenText;
+use rappel::switchboard::input::{Command, Gone, Input, Refusal, SecondCommand, SecondTarget, Ticket};
+
+use crate::house::*;
+
+const CALLER_3: LegId = theirs(3);
+
+fn known(leg: LegId, n: u8) -> Input {
+    let number = E164::parse_national_or_international(&format!("063998000{n}")).unwrap();
+    Input::Rings { leg, trunk: 0, caller: Caller::Known(number), name: ScreenText::default(), usable: true }
+}
+
+/// One phone in a call; its number is 06 39 98 00 01.
+fn talking() -> House {
+    let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
+    house.tell(known(CALLER, 1), &["open 1 incoming", "ring 11 on 1"]);
+    house.recorded(1, &["ringing in1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house
+}
+
+/// And a second caller, heard of for more than a second.
+fn waiting() -> House {
+    let mut house = talking();
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house
+}
+
+const TAKEN: [&str; 6] =
+    ["overlay 1 None", "play in1 HoldMusic", "answer in2", "join in2 1", "write 2 answered by 11", "show 06 39 98 00 02 on 1"];
+
+fn taken() -> House {
+    let mut house = waiting();
+    house.key(FIRST, '2', &TAKEN);
+    house
+}
+
+fn swapped() -> House {
+    let mut house = taken();
+    house.key(FIRST, '2', &["play in2 HoldMusic", "join in1 1", "show 06 39 98 00 01 on 1"]);
+    house
+}
+
+impl House {
+    #[track_caller]
+    fn key(&mut self, leg: LegId, sign: char, effects: &[&str]) {
+        let key = Key::new(u8::try_from(sign).unwrap()).unwrap();
+        self.tell(Input::Key { leg, key }, effects);
+    }
+
+    #[track_caller]
+    fn page(&mut self, what: SecondCommand, effects: &[&str]) {
+        let command = Command::Second { person: "P11".into(), target: Box::new(SecondTarget::default()), what };
+        self.tell(Input::Page { ticket: Ticket(7), command }, effects);
+    }
+
+    /// State of the double call on the page, and who hears whom.
+    fn shown(&self) -> Option<&'static str> {
+        self.line.status().second_call.map(|s| s.state)
+    }
+}
+
+fn number(digits: &str) -> Fields {
+    Fields { party: Some(Caller::Known(E164::parse_national_or_international(digits).unwrap())), ..Fields::default() }
+}
+
+// ------------------------------------------------------------------ Waiting
+#[test]
+fn call_2_arrives_while_no_phone_is_idle_the_agent_hears_the_waiting_tone_and_the_caller_ringback() {
+    let mut house = talking();
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.recorded(3, &["ringing in2"]);
+    let second = house.line.status().second_call.unwrap();
+    assert_eq!((second.state, second.id, second.call_1), ("waiting", CallId(2), Some(CallId(1))));
+    assert_eq!((second.number.as_deref(), second.offered_to), (Some("+33639980002"), vec![ext("11")]));
+    assert_eq!(second.until.map(|at| at.timestamp()), Some(15));
+}
+
+#[test]
+fn key_2_takes_call_2_and_caller_1_hears_music() {
+    let house = taken();
+    assert_eq!(house.shown(), Some("second"));
+}
+
+#[test]
+fn keys_in_the_first_second_of_waiting_are_ignored() {
+    let mut house = talking();
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.wait(999, &[]);
+    for sign in ['2', '1', '1', '0'] {
+        house.key(FIRST, sign, &[]);
+    }
+    assert_eq!(house.shown(), Some("waiting"));
+    house.wait(1, &[]);
+    house.key(FIRST, '2', &TAKEN);
+}
+
+#[test]
+fn key_0_sends_call_2_away() {
+    let mut house = waiting();
+    house.key(FIRST, '0', &["overlay 1 None", "refuse in2 Busy", "end 2 missed: busy during 1"]);
+    assert_eq!(house.shown(), None);
+}
+
+#[test]
+fn one_1_answers_with_a_reminder_tone_and_the_second_within_3_s_ends_call_1_and_takes_call_2() {
+    let mut house = waiting();
+    house.key(FIRST, '1', &["overlay 1 Some(Beep)"]);
+    house.wait(3_001, &[]);
+    house.key(FIRST, '1', &["overlay 1 Some(Beep)"]);
+    house.wait(2_000, &[]);
+    house.key(
+        FIRST,
+        '1',
+        &[
+            "overlay 1 None",
+            "play in1 HoldMusic",
+            "answer in2",
+            "join in2 1",
+            "write 2 answered by 11",
+            "show 06 39 98 00 02 on 1",
+            "hang up in1",
+            "end 1 answered",
+        ],
+    );
+    house.gone(FIRST, Gone::HungUp, &["hang up in2", "end 2 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn any_other_key_in_waiting_is_a_low_tone() {
+    let mut house = waiting();
+    house.key(FIRST, '5', &["overlay 1 Some(LowTone)"]);
+    assert_eq!(house.shown(), Some("waiting"));
+}
+
+#[test]
+fn the_page_takes_call_2_and_the_first_word_counts() {
+    let mut house = waiting();
+    house.page(SecondCommand::Take { end_first: false }, &[&TAKEN[..], &["reply 7 Ok(())"]].concat());
+    house.page(SecondCommand::Take { end_first: false }, &["reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))"]);
+}
+
+#[test]
+fn row_14_caller_2_gives_up_in_the_waiting_tone_and_it_stops_at_once() {
+    let mut house = waiting();
+    house.gone(CALLER_2, Gone::HungUp, &["end 2 missed: caller_gave_up during 1 short", "overlay 1 None"]);
+    house.gone(FIRST, Gone::HungUp, &["hang up in1", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn not_taken_within_offer_seconds_call_2_is_refused_and_call_1_never_notices() {
+    let mut house = waiting();
+    house.wait(13_999, &[]);
+    house.wait(1, &["refuse in2 Busy", "end 2 missed: busy during 1", "overlay 1 None"]);
+    assert_eq!(house.shown(), None);
+}
+
+#[test]
+fn caller_1_hangs_up_in_waiting_and_the_phone_rings_for_call_2_a_second_later_ring_seconds_anew() {
+    let mut house = waiting();
+    house.gone(CALLER, Gone::HungUp, &["hang up 1", "end 1 answered"]);
+    house.wait(999, &[]);
+    house.wait(1, &["ring 11 on 2"]);
+    house.alive(SECOND);
+    house.wait(17_999, &[]);
+    house.answered(SECOND, &["answer in2", "join in2 2", "write 2 answered by 11"]);
+}
+
+#[test]
+fn the_agent_hangs_up_in_waiting_and_nobody_is_connected_before_the_phone_is_answered() {
+    let mut house = waiting();
+    house.gone(FIRST, Gone::HungUp, &["hang up in1", "end 1 answered"]);
+    house.wait(1_000, &["ring 11 on 2"]);
+    house.alive(SECOND);
+    house.wait(18_000, &["cancel 2", "refuse in2 Unavailable", "end 2 missed: no_answer"]);
+    house.at_rest();
+}
+
+#[test]
+fn another_phone_becomes_idle_in_waiting_and_rings_at_once_while_the_tone_goes_on() {
+    let mut house = Plans { phones: &["11", "12"], registered: false, ..Plans::default() }.house();
+    house.tell(Input::Phone { extension: ext("11"), registered: true }, &[]);
+    house.tell(known(CALLER, 1), &["open 1 incoming", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.tell(Input::Phone { extension: ext("12"), registered: true }, &["ring 12 on 2"]);
+    assert_eq!(house.shown(), Some("waiting"));
+    house.answered(SECOND, &["answer in2", "join in2 2", "overlay 1 None", "write 2 answered by 12"]);
+    assert_eq!(house.shown(), None);
+}
+
+#[test]
+fn idle_phones_ring_first_and_the_busy_ones_hear_the_tone_after_8_seconds() {
+    let mut house = House::new();
+    house.talk();
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "ring 12 on 3"]);
+    house.alive(THIRD);
+    house.wait(7_999, &[]);
+    house.wait(1, &["overlay 1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.key(
+        FIRST,
+        '2',
+        &[
+            "overlay 1 None",
+            "play in1 HoldMusic",
+            "answer in2",
+            "join in2 1",
+            "cancel 3 elsewhere",
+            "write 2 answered by 11",
+            "show 06 39 98 00 02 on 1",
+        ],
+    );
+}
+
+#[test]
+fn a_call_waiting_on_two_phones_is_withdrawn_from_one_by_0_and_refused_when_both_have() {
+    let mut house = House::new();
+    house.talk();
+    house.rings(CALLER_2, &["open 2 incoming", "ring 12 on 3"]);
+    house.answered(THIRD, &["answer in2", "join in2 3", "write 2 answered by 12"]);
+    house.tell(known(CALLER_3, 3), &["open 3 incoming", "overlay 1 Some(Waiting)", "overlay 3 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    assert_eq!(house.line.status().second_calls[0].offered_to, [ext("11"), ext("12")]);
+    house.key(FIRST, '0', &["overlay 1 None"]);
+    house.key(THIRD, '0', &["overlay 3 None", "refuse in3 Busy", "end 3 missed: busy during 1"]);
+}
+
+#[test]
+fn row_29_a_third_call_is_refused_at_once_when_every_phone_in_a_call_has_its_double_call() {
+    for (mut house, talks) in [(waiting(), 1), (taken(), 2), (swapped(), 1)] {
+        let end = format!("end 3 missed: busy during {talks}");
+        house.tell(known(CALLER_3, 3), &["open 3 incoming", "refuse in3 Busy", &end]);
+    }
+}
+
+#[test]
+fn while_the_agent_only_dials_key_2_is_refused_and_1_1_cancels_and_takes_call_2() {
+    let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
+    house.dials(CALLER, "11", "00639980009", &["open 1 outgoing", "call out on 1 by trunk 0"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay in1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.key(CALLER, '2', &[]);
+    house.key(CALLER, '1', &["overlay in1 Some(Beep)"]);
+    house.key(
+        CALLER,
+        '1',
+        &[
+            "overlay in1 None",
+            "answer in1",
+            "answer in2",
+            "join in2 in1",
+            "write 2 answered by 11",
+            "show 06 39 98 00 02 on in1",
+            "cancel 1",
+            "end 1 cancelled",
+        ],
+    );
+}
+
+#[test]
+fn on_an_answered_outgoing_call_1_1_ends_nobody_but_the_page_may() {
+    let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
+    house.dials(CALLER, "11", "00639980009", &["open 1 outgoing", "call out on 1 by trunk 0"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by -"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay in1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.key(CALLER, '1', &["overlay in1 Some(LowTone)"]);
+    house.key(CALLER, '1', &["overlay in1 Some(LowTone)"]);
+    house.page(
+        SecondCommand::Take { end_first: true },
+        &[
+            "overlay in1 None",
+            "play 1 HoldMusic",
+            "answer in2",
+            "join in2 in1",
+            "write 2 answered by 11",
+            "show 06 39 98 00 02 on in1",
+            "hang up 1",
+            "end 1 answered",
+            "reply 7 Ok(())",
+        ],
+    );
+}
+
+#[test]
+fn in_waiting_the_phones_own_hold_plays_music_to_1_and_the_offer_goes_on() {
+    let mut house = waiting();
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in1 Music"]);
+    assert_eq!(house.shown(), Some("waiting"));
+    house.tell(Input::Held { leg: FIRST, on: false }, &["join in1 1"]);
+}
+
+#[test]
+fn in_waiting_the_agents_phone_is_lost_call_1_is_cut_and_call_2_goes_on_looking() {
+    let mut house = waiting();
+    house.gone(FIRST, Gone::Lost, &["hang up in1", "end 1 answered: cut"]);
+    house.wait(1_000, &["ring 11 on 2"]);
+    house.wait(4_000, &["cancel 2", "refuse in2 Busy", "end 2 missed: busy during 1"]);
+    house.at_rest();
+}
+
+// ------------------------------------------------------------------ Second
+#[test]
+fn row_13_key_1_saves_the_callback_ends_call_2_and_goes_back_to_call_1() {
+    let mut house = taken();
+    house.key(FIRST, '1', &["play in2 HoldMusic", "join in1 1", "show 06 39 98 00 01 on 1", "hang up in2", "end 2 answered: promised"]);
+    assert_eq!(house.shown(), None);
+    house.gone(FIRST, Gone::HungUp, &["hang up in1", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn row_13b_key_0_settles_call_2_without_a_callback() {
+    let mut house = taken();
+    house.key(FIRST, '0', &["play in2 HoldMusic", "join in1 1", "show 06 39 98 00 01 on 1", "hang up in2", "end 2 answered"]);
+}
+
+#[test]
+fn key_2_swaps_ending_nobody_and_swaps_back() {
+    let mut house = swapped();
+    assert_eq!(house.shown(), Some("swapped"));
+    house.key(FIRST, '2', &["play in1 HoldMusic", "join in2 1", "show 06 39 98 00 02 on 1"]);
+    assert_eq!(house.shown(), Some("second"));
+}
+
+#[test]
+fn row_17_caller_1_leaves_while_held_and_call_2_is_an_ordinary_call() {
+    let mut house = taken();
+    house.gone(CALLER, Gone::HungUp, &["end 1 answered: left_on_hold"]);
+    assert_eq!(house.shown(), None);
+    house.gone(CALLER_2, Gone::HungUp, &["hang up 1", "end 2 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn caller_2_hangs_up_the_callback_is_saved_and_call_1_resumes_at_once() {
+    let mut house = taken();
+    house.gone(CALLER_2, Gone::HungUp, &["join in1 1", "show 06 39 98 00 01 on 1", "end 2 answered: promised"]);
+}
+
+#[test]
+fn settled_within_10_s_takes_the_callback_back() {
+    let mut house = taken();
+    house.gone(CALLER_2, Gone::HungUp, &["join in1 1", "show 06 39 98 00 01 on 1", "end 2 answered: promised"]);
+    house.wait(10_000, &[]);
+    house.page(SecondCommand::Done, &[]);
+    assert_eq!(house.page_refusal(SecondCommand::Done), "reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))");
+}
+
+#[test]
+fn settled_after_10_s_is_too_late() {
+    let mut house = taken();
+    house.effects(Input::Gone { leg: CALLER_2, why: Gone::HungUp });
+    house.wait(10_001, &[]);
+    assert_eq!(house.page_refusal(SecondCommand::Done), "reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))");
+}
+
+#[test]
+fn the_page_saves_a_corrected_number_ends_call_2_and_goes_back() {
+    let mut house = taken();
+    house.page(
+        SecondCommand::Save(Box::new(number("0639980007"))),
+        &[
+            "draft of 2",
+            "play in2 HoldMusic",
+            "join in1 1",
+            "show 06 39 98 00 01 on 1",
+            "hang up in2",
+            "end 2 answered: promised",
+            "reply 7 Ok(())",
+        ],
+    );
+}
+
+#[test]
+fn key_1_with_a_withheld_number_and_nothing_typed_is_a_low_tone_and_nothing_happens() {
+    let mut house = talking();
+    house.rings(CALLER_2, &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.key(
+        FIRST,
+        '2',
+        &["overlay 1 None", "play in1 HoldMusic", "answer in2", "join in2 1", "write 2 answered by 11", "show numéro masqué on 1"],
+    );
+    house.key(FIRST, '1', &["overlay 1 Some(LowTone)"]);
+    assert_eq!(house.shown(), Some("second"));
+    let refused = house.page_refusal(SecondCommand::Save(Box::default()));
+    assert!(refused.contains("number"), "{refused}");
+    house.page(SecondCommand::Draft(Box::new(number("0639980007"))), &["draft of 2"]);
+    house.key(FIRST, '1', &["play in2 HoldMusic", "join in1 1", "show 06 39 98 00 01 on 1", "hang up in2", "end 2 answered: promised"]);
+}
+
+#[test]
+fn resume_ends_call_2_with_what_is_known_even_withheld() {
+    let mut house = talking();
+    house.rings(CALLER_2, &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.effects(Input::Key { leg: FIRST, key: Key::new(b'2').unwrap() });
+    house.page(
+        SecondCommand::Resume,
+        &["play in2 HoldMusic", "join in1 1", "show 06 39 98 00 01 on 1", "hang up in2", "end 2 answered: promised", "reply 7 Ok(())"],
+    );
+}
+
+#[test]
+fn the_page_hangs_up_call_2_with_its_callback_and_never_the_one_who_is_held() {
+    let mut house = taken();
+    house.hang_up(1, &["reply 7 Err(Conflict(\"Cet appelant est en attente : reprenez-le d'abord.\"))"]);
+    house.hang_up(
+        2,
+        &["play in2 HoldMusic", "join in1 1", "show 06 39 98 00 01 on 1", "hang up in2", "end 2 answered: promised", "reply 7 Ok(())"],
+    );
+}
+
+#[test]
+fn in_second_the_phones_own_hold_plays_music_to_both() {
+    let mut house = taken();
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in2 Music"]);
+    house.tell(Input::Held { leg: FIRST, on: false }, &["join in2 1"]);
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in2 Music"]);
+    house.key(FIRST, '2', &["play in2 HoldMusic", "play in1 Music", "show 06 39 98 00 01 on 1"]);
+}
+
+#[test]
+fn the_agent_hears_a_short_beep_each_60_s_of_hold() {
+    let mut house = taken();
+    house.wait(59_999, &[]);
+    house.wait(1, &["overlay 1 Some(Beep)"]);
+    house.wait(60_000, &["overlay 1 Some(Beep)"]);
+}
+
+// ------------------------------------------------------------------ Swapped
+#[test]
+fn in_swapped_key_1_ends_call_1_and_goes_back_to_call_2() {
+    let mut house = swapped();
+    house.key(FIRST, '1', &["play in1 HoldMusic", "join in2 1", "show 06 39 98 00 02 on 1", "hang up in1", "end 1 answered"]);
+    assert_eq!(house.shown(), None);
+}
+
+#[test]
+fn in_swapped_caller_1_hangs_up_low_tone_then_talking_with_2() {
+    let mut house = swapped();
+    house.gone(CALLER, Gone::HungUp, &["join in2 1", "show 06 39 98 00 02 on 1", "end 1 answered", "overlay 1 Some(LowTone)"]);
+}
+
+#[test]
+fn in_swapped_caller_2_leaves_while_held_row_17() {
+    let mut house = swapped();
+    house.gone(CALLER_2, Gone::HungUp, &["end 2 answered: left_on_hold"]);
+    house.gone(CALLER, Gone::HungUp, &["hang up 1", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn in_swapped_the_page_saves_call_2_and_call_1_goes_on() {
+    let mut house = swapped();
+    house.page(SecondCommand::Save(Box::default()), &["draft of 2", "hang up in2", "end 2 answered: promised", "reply 7 Ok(())"]);
+}
+
+#[test]
+fn in_swapped_the_agent_hangs_up_call_1_ends_and_call_2_rings_the_phone() {
+    let mut house = swapped();
+    house.gone(FIRST, Gone::HungUp, &["hang up in1", "end 1 answered"]);
+    assert_eq!(house.shown(), Some("recall"));
+    house.wait(1_000, &["ring 11 on 2"]);
+}
+
+// ------------------------------------------------------------------ Recall
+fn recalled() -> House {
+    let mut house = taken();
+    house.gone(FIRST, Gone::HungUp, &["hang up in2", "end 2 answered: promised"]);
+    house
+}
+
+#[test]
+fn row_18_the_agent_hangs_up_in_second_and_the_phone_rings_a_second_later_for_call_1() {
+    let mut house = recalled();
+    house.wait(999, &[]);
+    house.wait(1, &["ring 11 on 2"]);
+    house.alive(SECOND);
+    assert_eq!(house.shown(), Some("recall"));
+    house.answered(SECOND, &["join in1 2", "overlay in1 Some(Prompts([\"interrompu-reprise\"]))"]);
+    assert_eq!(house.shown(), None);
+    house.gone(CALLER, Gone::HungUp, &["hang up 2", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn row_18_a_recall_that_nobody_answers_in_20_s_ends_with_a_word_left_on_hold() {
+    let mut house = recalled();
+    house.wait(1_000, &["ring 11 on 2"]);
+    house.alive(SECOND);
+    house.wait(20_000, &["cancel 2", "play in1 Prompts([\"rappel-sans-tarder\"])"]);
+    house.tell(Input::Played { leg: CALLER }, &["hang up in1", "end 1 answered: left_on_hold"]);
+    house.at_rest();
+}
+
+#[test]
+fn a_recall_refused_rings_the_other_idle_phones_for_20_s() {
+    let mut house = House::new();
+    house.talk();
+    house.rings(CALLER_2, &["open 2 incoming", "ring 12 on 3"]);
+    house.refused(THIRD, Refusal::Busy, &["overlay 1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.effects(Input::Key { leg: FIRST, key: Key::new(b'2').unwrap() });
+    house.gone(FIRST, Gone::HungUp, &["hang up in2", "end 2 answered: promised"]);
+    house.wait(1_000, &["ring 11 on 4"]);
+    house.refused(LegId(4), Refusal::Busy, &["ring 12 on 5"]);
+    house.alive(LegId(5));
+    house.wait(20_000, &["cancel 5", "play in1 Prompts([\"rappel-sans-tarder\"])"]);
+    house.wait(10_000, &["hang up in1", "end 1 answered: left_on_hold"]);
+    house.at_rest();
+}
+
+#[test]
+fn the_held_caller_leaves_during_the_recall_and_the_phone_stops_ringing() {
+    let mut house = recalled();
+    house.wait(1_000, &["ring 11 on 2"]);
+    house.gone(CALLER, Gone::HungUp, &["cancel 2", "end 1 answered: left_on_hold"]);
+    house.at_rest();
+}
+
+#[test]
+fn during_a_recall_the_phone_counts_as_in_a_call_and_dnd_or_closing_does_not_stop_it() {
+    let mut house = recalled();
+    house.tell(known(CALLER_3, 3), &["open 3 incoming", "refuse in3 Busy", "end 3 missed: busy during 1"]);
+    house.tell(Input::DoNotDisturb { extension: ext("11"), on: true }, &[]);
+    house.tell(Input::Open(false), &[]);
+    house.wait(1_000, &["ring 11 on 2"]);
+}
+
+#[test]
+fn in_second_the_phone_is_lost_call_2_is_cut_and_call_1_rings() {
+    let mut house = taken();
+    house.gone(FIRST, Gone::Lost, &["hang up in2", "end 2 answered: cut"]);
+    house.wait(1_000, &["ring 11 on 2"]);
+    house.wait(4_000, &["cancel 2", "play in1 Prompts([\"rappel-sans-tarder\"])"]);
+}
+
+// ------------------------------------------------------------------ the rest of section 4
+#[test]
+fn refer_in_second_sends_the_party_heard_and_the_other_resumes_or_recalls_if_the_phone_hangs_up() {
+    let mut house = House::new();
+    house.talk();
+    house.rings(CALLER_2, &["open 2 incoming", "ring 12 on 3"]);
+    house.refused(THIRD, Refusal::Busy, &["overlay 1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.effects(Input::Key { leg: FIRST, key: Key::new(b'2').unwrap() });
+    house.tell(
+        Input::Transfers { leg: FIRST, digits: "12".into() },
+        &["transfer of 1 accepted", "play in2 Ringback", "ring 12 on 4", "join in1 1", "show numéro masqué on 1"],
+    );
+    house.alive(LegId(4));
+    house.answered(LegId(4), &["join in2 4"]);
+    house.gone(FIRST, Gone::HungUp, &["play in1 HoldMusic"]);
+    house.wait(1_000, &["ring 11 on 5"]);
+    house.answered(LegId(5), &["join in1 5", "overlay in1 Some(Prompts([\"interrompu-reprise\"]))"]);
+}
+
+#[test]
+fn typing_61_opens_the_keypad_and_from_then_on_call_2_is_taken_from_the_page_only() {
+    let mut house = talking();
+    house.key(FIRST, '6', &[]);
+    house.key(FIRST, '1', &["keys of 1 to in1"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.key(FIRST, '2', &[]);
+    assert!(house.line.status().calls[0].keypad);
+    house.page(
+        SecondCommand::Take { end_first: false },
+        &[
+            "overlay 1 None",
+            "play in1 HoldMusic",
+            "answer in2",
+            "join in2 1",
+            "write 2 answered by 11",
+            "keys of 1 ours",
+            "show 06 39 98 00 02 on 1",
+            "reply 7 Ok(())",
+        ],
+    );
+    house.key(FIRST, '2', &["play in2 HoldMusic", "join in1 1", "keys of 1 to in1", "show 06 39 98 00 01 on 1"]);
+}
+
+#[test]
+fn the_keypad_of_an_incoming_call_closes_after_idle_seconds() {
+    let mut house = talking();
+    house.key(FIRST, '6', &[]);
+    house.key(FIRST, '1', &["keys of 1 to in1"]);
+    house.wait(59_000, &[]);
+    house.key(FIRST, '5', &[]);
+    house.wait(59_999, &[]);
+    house.wait(1, &["keys of 1 ours"]);
+    house.key(FIRST, '5', &["overlay 1 Some(LowTone)"]);
+}
+
+#[test]
+fn typing_61_in_any_state_never_ends_a_call() {
+    for mut house in [talking(), waiting(), taken(), swapped()] {
+        let calls = house.line.counts().0;
+        for sign in ['6', '1'] {
+            house.effects(Input::Key { leg: FIRST, key: Key::new(u8::try_from(sign).unwrap()).unwrap() });
+        }
+        assert_eq!(house.line.counts().0, calls);
+    }
+}
+
+#[test]
+fn second_call_phone_leaves_call_2_to_the_phones_own_call_waiting_and_the_page_follows() {
+    let mut house = Plans { phones: &["11"], second_by_phone: true, ..Plans::default() }.house();
+    house.tell(known(CALLER, 1), &["open 1 incoming", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "ring 11 on 2"]);
+    assert_eq!(house.shown(), Some("waiting"));
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in1 Music"]);
+    house.answered(SECOND, &["answer in2", "join in2 2", "write 2 answered by 11"]);
+    assert_eq!(house.shown(), Some("second"));
+    house.tell(known(CALLER_3, 3), &["open 3 incoming", "refuse in3 Busy", "end 3 missed: busy during 1"]);
+    house.tell(Input::Held { leg: SECOND, on: true }, &["play in2 Music"]);
+    house.tell(Input::Held { leg: FIRST, on: false }, &["join in1 1"]);
+    assert_eq!(house.shown(), Some("swapped"));
+    house.gone(SECOND, Gone::HungUp, &["hang up in2", "end 2 answered: promised"]);
+    assert_eq!(house.shown(), None);
+    house.gone(CALLER, Gone::HungUp, &["hang up 1", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn second_call_phone_refused_by_the_phone_is_busy_and_the_page_saves_like_ours() {
+    let mut house = Plans { phones: &["11"], second_by_phone: true, ..Plans::default() }.house();
+    house.tell(known(CALLER, 1), &["open 1 incoming", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "ring 11 on 2"]);
+    house.refused(SECOND, Refusal::Busy, &["refuse in2 Busy", "end 2 missed: busy during 1"]);
+    house.tell(known(CALLER_3, 3), &["open 3 incoming", "ring 11 on 3"]);
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in1 Music"]);
+    house.answered(THIRD, &["answer in3", "join in3 3", "write 3 answered by 11"]);
+    house.page(
+        SecondCommand::Save(Box::default()),
+        &["draft of 3", "hang up 3", "hang up in3", "end 3 answered: promised", "reply 7 Ok(())"],
+    );
+    house.tell(Input::Held { leg: FIRST, on: false }, &["join in1 1"]);
+    house.gone(CALLER, Gone::HungUp, &["hang up 1", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn a_colleague_who_was_held_and_leaves_needs_no_callback() {
+    let mut house = House::new();
+    house.dials(CALLER, "12", "11", &["open 1 internal", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay 1 Some(Waiting)", "overlay in1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.key(
+        FIRST,
+        '2',
+        &[
+            "overlay 1 None",
+            "play in1 HoldMusic",
+            "overlay in1 None",
+            "answer in2",
+            "join in2 1",
+            "write 2 answered by 11",
+            "show 06 39 98 00 02 on 1",
+        ],
+    );
+    house.gone(CALLER, Gone::HungUp, &["end 1 answered"]);
+    assert_eq!(house.shown(), None);
+}
+
+#[test]
+fn a_stop_ends_the_held_one_left_on_hold_and_the_other_with_its_callback() {
+    let mut house = taken();
+    house.tell(
+        Input::Stop,
+        &["hang up in1", "end 1 answered: left_on_hold", "hang up 1", "hang up in2", "end 2 answered: promised", "idle"],
+    );
+    house.at_rest();
+}
+
+impl House {
+    fn page_refusal(&mut self, what: SecondCommand) -> String {
+        let command = Command::Second { person: "P11".into(), target: Box::new(SecondTarget::default()), what };
+        let effects = self.effects(Input::Page { ticket: Ticket(7), command });
+        effects.iter().map(words).collect()
+    }
+}
