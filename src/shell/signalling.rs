@@ -220,10 +220,10 @@ impl Signalling {
         while let Some(output) = self.exchange.poll_output() {
             match output {
                 Output::Transmit(transmit) => {
-                    if let Some(connection) = self.sip.send(transmit) {
-                        if let Some(remote) = self.sip.closed(connection) {
-                            self.exchange.handle_connection_lost(clock::now(), connection, remote);
-                        }
+                    if let Some(connection) = self.sip.send(transmit)
+                        && let Some(remote) = self.sip.closed(connection)
+                    {
+                        self.exchange.handle_connection_lost(clock::now(), connection, remote);
                     }
                 }
                 Output::Media(command) => {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::domain::call::{CallId, Direction, Extension, LegId, Record};
+use crate::domain::call::{CallId, Direction, Extension, Record};
 use crate::domain::identity::Caller;
 use crate::domain::names::Names;
 use crate::domain::now::{Instant, Now};
@@ -171,11 +171,6 @@ impl Line {
     /// Running calls, open legs, set timers: for metrics and for the tests of growth.
     pub fn counts(&self) -> (usize, usize, usize) {
         (self.calls.len(), self.legs.len(), self.timers.len())
-    }
-
-    /// The running call that this leg is of.
-    pub fn call_of(&self, leg: LegId) -> Option<CallId> {
-        self.legs.get(leg).map(|leg| leg.call)
     }
 
     pub(super) fn touch(&mut self) {
