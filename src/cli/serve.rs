@@ -51,6 +51,8 @@ fn reloader(config: &Config) -> run::Reloader {
                 ring: config.line.ring.clone(),
                 ring_time: config.line.ring_time,
                 per_hour: config.dialling.per_hour as usize,
+                promise: config.callbacks.promise,
+                retry: config.callbacks.retry.clone(),
                 attendant: attendant(&config),
                 router: Box::new(config.rules),
             };
@@ -181,6 +183,7 @@ fn trunk(trunk: &model::Trunk) -> LineSettings {
         transport: transport(trunk.transport),
         domain: trunk.domain.clone(),
         peers: trunk.peers.iter().map(source).collect(),
+        media: trunk.media.iter().flatten().map(net).collect(),
         username: trunk.username.clone(),
         credentials,
         shown: trunk.numbers.first().cloned(),

@@ -30,6 +30,7 @@ use crate::switchboard::line::Line;
 
 use super::clock::{self, System};
 use super::dns;
+use super::faces::Faces;
 use super::kept::Kept;
 use super::rtp_io::{self, PortRange, RtpIo};
 use super::signalling::{Inbox, MAX_INBOX, Records, Signalling, Surroundings, Tickets};
@@ -213,9 +214,12 @@ fn signalling_thread(
         let (events, streams) = mpsc::channel(MAX_STREAM_QUEUE);
         let sip = match SipIo::bind(&service.listen, service.advertise, events) {
             Ok(sip) => sip,
-            Err(error) => {
-                let places: Vec<String> = service.listen.iter().map(|(_, a)| a.to_string()).collect();
-                let _ = ready.send(Err(RunError::Bind(places.join(", "), error)));
+            Err((transport, address, error)) => {
+                let scheme = match transport {
+                    Transport::Udp => "udp",
+                    Transport::Tcp => "tcp",
+                };
+                let _ = ready.send(Err(RunError::Bind(format!("{scheme}:{address}"), error)));
                 return;
             }
         };
@@ -243,7 +247,13 @@ fn signalling_thread(
 fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(u64, Record)>) {
     let now = clock::now();
     let first = |wanted: Transport| service.listen.iter().find(|(t, _)| *t == wanted).map(|(_, a)| *a);
-    let outside = Surroundings { rtp, udp: first(Transport::Udp), tcp: first(Transport::Tcp), advertise: service.advertise };
+    let outside = Surroundings {
+        rtp,
+        udp: first(Transport::Udp),
+        tcp: first(Transport::Tcp),
+        faces: Faces::new(service.advertise),
+        ports: service.ports,
+    };
     let limits = &service.limits;
     let guard = Guard::new(GuardConfig {
         phones: service.phone_nets,
@@ -292,7 +302,7 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
     let unwritten = kept.load(now, &mut line);
     let (mut lines, mut located) = (Lines::default(), Vec::new());
     for (trunk, (settings, _)) in service.trunks.into_iter().enumerate() {
-        located.extend(dns::literal(&settings.target).map(|address| (trunk, address)));
+        located.extend(dns::literal(&settings.target, settings.transport).map(|address| (trunk, address)));
         lines.add(settings);
     }
     let parts = Parts {

@@ -8,19 +8,21 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::call::{LegId, Record};
+use crate::domain::ladder::Rung;
 use crate::domain::names::Contacts;
 use crate::domain::now::Instant;
 use crate::domain::status::{Health, LineStatus};
 use crate::exchange::media_plan::Sounds;
-use crate::exchange::{Exchange, Output, Outside, Reload};
+use crate::exchange::{Exchange, LadderOf, Output, Outside, Reload};
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Flow, Transport};
 use crate::switchboard::effect::{Answer, Refusal};
 use crate::switchboard::input::{Command, Seq, Ticket};
 
 use super::clock;
-use super::rtp_io::RtpIo;
-use super::sip_io::{SipIo, StreamEvent, facing};
+use super::faces::Faces;
+use super::rtp_io::{PortRange, RtpIo};
+use super::sip_io::{SipIo, StreamEvent};
 
 /// Datagrams read before outputs are sent: keeps answers prompt under a burst.
 const BATCH: usize = 64;
@@ -43,6 +45,8 @@ pub enum Inbox {
     Recorded(Seq),
     Command(Box<Command>, oneshot::Sender<Answer>),
     Located(usize, Vec<SocketAddr>),
+    /// The messages of a call, for whoever looks at it.
+    Ladder(LadderOf, oneshot::Sender<Vec<Rung>>),
     Sounds(Box<Sounds>),
     Contacts(Contacts),
     Reload(Box<Reload>),
@@ -160,6 +164,9 @@ impl Signalling {
                 self.exchange.handle_command(now, ticket, *command);
             }
             Inbox::Located(trunk, addresses) => self.exchange.handle_located(now, trunk, addresses),
+            Inbox::Ladder(of, answer) => {
+                let _ = answer.send(self.exchange.ladder(&of));
+            }
             Inbox::Contacts(contacts) => self.exchange.set_contacts(now, contacts),
             Inbox::Sounds(sounds) => self.exchange.set_sounds(*sounds),
             Inbox::Reload(reload) => self.exchange.reload(now, *reload),
@@ -178,8 +185,9 @@ impl Signalling {
             }
             StreamEvent::Message { flow, bytes } => self.exchange.handle_message(now, flow, &bytes),
             StreamEvent::Closed { connection } => {
-                self.sip.closed(connection);
-                self.exchange.handle_connection_lost(now, connection);
+                if let Some(remote) = self.sip.closed(connection) {
+                    self.exchange.handle_connection_lost(now, connection, remote);
+                }
             }
         }
     }
@@ -237,9 +245,10 @@ impl Signalling {
         while let Some(output) = self.exchange.poll_output() {
             match output {
                 Output::Transmit(transmit) => {
-                    if let Some(connection) = self.sip.send(transmit) {
-                        self.sip.closed(connection);
-                        self.exchange.handle_connection_lost(clock::now(), connection);
+                    if let Some(connection) = self.sip.send(transmit)
+                        && let Some(remote) = self.sip.closed(connection)
+                    {
+                        self.exchange.handle_connection_lost(clock::now(), connection, remote);
                     }
                 }
                 Output::Media(command) => {
@@ -286,13 +295,14 @@ pub struct Surroundings {
     pub rtp: Arc<RtpIo>,
     pub udp: Option<SocketAddr>,
     pub tcp: Option<SocketAddr>,
-    pub advertise: Option<IpAddr>,
+    pub faces: Faces,
+    pub ports: PortRange,
 }
 
 impl Outside for Surroundings {
     fn reserve(&mut self, leg: LegId, peer: IpAddr) -> Option<SocketAddr> {
         let bound = self.udp.or(self.tcp)?;
-        let ip = facing(bound, self.advertise, peer);
+        let ip = self.faces.facing(bound.ip(), peer);
         self.rtp.reserve(leg).ok().map(|address| SocketAddr::new(ip, address.port()))
     }
 
@@ -301,6 +311,14 @@ impl Outside for Surroundings {
             Transport::Udp => self.udp,
             Transport::Tcp => self.tcp,
         }?;
-        Some(SocketAddr::new(facing(bound, self.advertise, peer), bound.port()))
+        Some(SocketAddr::new(self.faces.facing(bound.ip(), peer), bound.port()))
+    }
+
+    fn is_ours(&mut self, address: SocketAddr) -> bool {
+        let (ip, port) = (address.ip().to_canonical(), address.port());
+        let media = (self.ports.first..=self.ports.last).contains(&port);
+        let bound = [self.udp, self.tcp].into_iter().flatten();
+        let mut there = bound.filter(|bound| media || bound.port() == port);
+        there.any(|bound| self.faces.is_ours(bound.ip(), ip))
     }
 }

@@ -171,6 +171,12 @@ impl Line {
         self.config.callbacks.hours = hours;
     }
 
+    /// From the next promise on; those made keep their time.
+    pub fn set_promises(&mut self, promise: Duration, retry: Vec<Retry>) {
+        self.config.callbacks.promise = promise;
+        self.config.callbacks.retry = retry;
+    }
+
     /// Keeps and writes the next version.
     pub(super) fn keep(&mut self, mut callback: Callback, out: &mut Vec<Effect>) -> Seq {
         callback.version += 1;
