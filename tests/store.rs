@@ -1,6 +1,7 @@
 //! The records from outside: what was said to be written is there after any death, and the list shows it in order.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -111,6 +112,67 @@ fn ten_thousand_records_are_written_in_groups_and_in_order() {
     assert_eq!((again.greatest, again.interrupted.len(), again.replayed), (CallId(5_000), 0, 0));
     let page = list(dir.path(), &Filter { outcome: Some("missed".to_owned()), limit: 3, ..Filter::default() });
     assert_eq!(page.calls.iter().map(|c| c.id).collect::<Vec<_>>(), [5_000, 4_999, 4_998]);
+}
+
+#[test]
+fn a_start_cut_off_while_it_made_the_database_is_made_good_by_the_next() {
+    let whole = tempfile::tempdir().unwrap();
+    let (writer, thread, finished) = service(open(whole.path(), at(0)).unwrap(), 10);
+    write(&writer, &finished, &[opened(7)]);
+    let log = std::fs::read(whole.path().join("rappel.db-wal")).unwrap();
+    thread.stop();
+    let bytes = std::fs::read(whole.path().join("rappel.db")).unwrap();
+    for cut in [0, 1, 100, 4096, bytes.len() / 2, bytes.len()] {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).unwrap();
+        put("rappel.db.new", &bytes[..cut]);
+        put("rappel.db.new-journal", b"cut off");
+        put("rappel.db", b"");
+        // another database's log is not played into the new one
+        put("rappel.db-wal", &log);
+        let opened_again = open(dir.path(), at(20)).unwrap();
+        assert_eq!(opened_again.greatest, CallId(0), "cut at {cut}");
+        let (writer, thread, finished) = service(opened_again, 30);
+        write(&writer, &finished, &[opened(1), missed(1)]);
+        thread.stop();
+        assert_eq!(list(dir.path(), &all()).calls.len(), 1);
+        let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(names.filter(|name| name.contains("new")).count(), 0, "cut at {cut}");
+        let mode = std::fs::metadata(dir.path().join("rappel.db")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_database_that_is_none_is_refused_and_left_as_it_is() {
+    let whole = tempfile::tempdir().unwrap();
+    let (_, thread, _) = service(open(whole.path(), at(0)).unwrap(), 10);
+    thread.stop();
+    let bytes = std::fs::read(whole.path().join("rappel.db")).unwrap();
+    for wrong in [&b"no database, but somebody's text"[..], &bytes[..bytes.len() / 2]] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("rappel.db"), wrong).unwrap();
+        let refused = open(dir.path(), at(0)).unwrap_err();
+        assert!(refused.to_string().starts_with("La base de données"), "{refused}");
+        assert_eq!(std::fs::read(dir.path().join("rappel.db")).unwrap(), wrong);
+    }
+}
+
+#[test]
+fn a_change_of_the_tables_is_made_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path(), at(0)).unwrap());
+    let conn = rusqlite::Connection::open(dir.path().join("rappel.db")).unwrap();
+    // as the first version left it, but for a table of the third that is in the way
+    conn.execute_batch(
+        "DELETE FROM refinery_schema_history WHERE version > 1; DROP TABLE callbacks; ALTER TABLE calls DROP COLUMN callback;",
+    )
+    .unwrap();
+    let refused = open(dir.path(), at(1)).map(|opened| opened.greatest);
+    assert!(matches!(refused, Err(StoreError::Migration(_))), "{refused:?}");
+    let count = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM sqlite_schema WHERE name = 'callbacks'"), 0);
+    assert_eq!(count("SELECT count(*) FROM refinery_schema_history"), 1);
 }
 
 #[test]

@@ -61,6 +61,7 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/events", "Events line, call and callback, as they happen", &[], Answer::Media("text/event-stream")),
     get("/api/calls", "Calls and outages, newest first", &["from", "to", "outcome", "number", "before", "limit"], Answer::Shape("Calls")),
     get("/api/calls/{id}", "One call", &[], Answer::Shape("Call")),
+    get("/api/calls/{id}/ladder", "The SIP messages of a call that are still in memory, masked, oldest first", &[], Answer::Shape("Any")),
     change("post", "/api/calls/{id}/hangup", "Ends a running call", None, NOTHING),
     change("post", "/api/calls/{id}/hold", "The other party hears music", None, NOTHING),
     change("post", "/api/calls/{id}/resume", "Both hear each other again", None, NOTHING),

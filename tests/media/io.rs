@@ -1,4 +1,4 @@
-//! The thread with real sockets on loopback: a packet through, a stranger refused, ports given back. Waits on the sockets
+//! The threads with real sockets on loopback: a packet through, a stranger refused, ports given back. Waits on the sockets
 //! themselves, never on a clock.
 
 use std::net::{SocketAddr, UdpSocket};
@@ -16,29 +16,30 @@ use crate::rig::packet;
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
-fn start(ports: &str) -> (RtpIo, Receiver<Report>) {
+pub fn start(ports: &str, threads: usize) -> (RtpIo, Receiver<Report>) {
     let (tell, reports) = channel();
     let began = std::time::Instant::now();
     let clock = Arc::new(move || Instant(u64::try_from(began.elapsed().as_nanos()).unwrap() + 1_000_000_000));
-    let config = Config { address: "127.0.0.1".parse().unwrap(), ports: ports.parse().unwrap(), relay: Default::default() };
-    let reports_out = Box::new(move |report| {
+    let config = Config { address: "127.0.0.1".parse().unwrap(), ports: ports.parse().unwrap(), threads, relay: Default::default() };
+    let reports_out = Arc::new(move |report| {
         let _ = tell.send(report);
     });
     (RtpIo::start(config, clock, || Box::new(Seeded(5)), reports_out).unwrap(), reports)
 }
 
-fn phone() -> UdpSocket {
+pub fn phone() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
     socket
 }
 
-fn with(remote: SocketAddr) -> Negotiated {
+pub fn with(remote: SocketAddr) -> Negotiated {
     Negotiated {
         law: Law::A,
         event_out: Some(101),
         event_in: Some(101),
         remote: Some(remote),
+        control: Some(SocketAddr::new(remote.ip(), remote.port() + 1)),
         send: true,
         receive: true,
         source: SourceRule::Address(remote.ip()),
@@ -47,7 +48,7 @@ fn with(remote: SocketAddr) -> Negotiated {
 
 #[test]
 fn a_call_over_real_sockets() {
-    let (io, reports) = start("28100-28109");
+    let (io, reports) = start("28100-28109", 1);
     let phones = [phone(), phone()];
     let ours: Vec<SocketAddr> = (0..2)
         .map(|n| {
@@ -78,7 +79,7 @@ fn a_call_over_real_sockets() {
 
 #[test]
 fn the_range_bounds_the_legs() {
-    let (io, _reports) = start("28110-28113");
+    let (io, _reports) = start("28110-28113", 2);
     let (one, two) = (io.reserve(LegId(1)).unwrap(), io.reserve(LegId(2)).unwrap());
     assert_ne!(one, two);
     assert!(one.port() % 2 == 0 && two.port() % 2 == 0);
@@ -90,7 +91,7 @@ fn the_range_bounds_the_legs() {
 #[ignore = "five seconds of full load; prints what the thread cost"]
 fn load_of_750_calls() {
     const LEGS: usize = 1500;
-    let (io, _reports) = start("24000-27999");
+    let (io, _reports) = start("24000-27999", 2);
     let phones: Vec<UdpSocket> = (0..LEGS).map(|_| phone()).collect();
     let ours: Vec<SocketAddr> = (0..LEGS)
         .map(|n| {
@@ -102,7 +103,7 @@ fn load_of_750_calls() {
     (0..LEGS as u64).step_by(2).for_each(|n| io.command(Command::Join(LegId(n), LegId(n + 1))).unwrap());
     let cpu = || -> f64 {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
-        let rtp = tasks.filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "rtp"));
+        let rtp = tasks.filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("rtp")));
         rtp.map(|task| {
             let stat = std::fs::read_to_string(task.join("schedstat")).unwrap();
             stat.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9

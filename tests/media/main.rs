@@ -10,3 +10,4 @@ mod keys;
 mod line;
 mod rig;
 mod source;
+mod threads;

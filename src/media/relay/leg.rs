@@ -22,12 +22,16 @@ pub(super) struct Leg {
     pub follow: Option<SocketAddr>,
     /// Where its control packets come from.
     pub control: Option<SocketAddr>,
+    /// Where its SDP wants them.
+    wanted: Option<SocketAddr>,
     pub pass_keys: bool,
     pub next_control: Instant,
+    /// The name in its control reports, the same for the whole call (RFC 3550, 6.5.1).
+    cname: [u8; rtcp::CNAME],
 }
 
 impl Leg {
-    pub fn new(now: Instant, id: LegId, outgoing: Outgoing) -> Leg {
+    pub fn new(now: Instant, id: LegId, outgoing: Outgoing, cname: [u8; rtcp::CNAME]) -> Leg {
         let next_control = now + rtcp::INTERVAL / 2;
         Leg {
             id,
@@ -38,8 +42,10 @@ impl Leg {
             send: false,
             follow: None,
             control: None,
+            wanted: None,
             pass_keys: false,
             next_control,
+            cname,
         }
     }
 
@@ -62,6 +68,7 @@ impl Leg {
         self.outgoing.law = with.law;
         self.outgoing.event = with.event_out;
         self.remote = with.remote.filter(|to| sendable(*to));
+        self.wanted = with.control.filter(|to| sendable(*to));
         self.rule = Some(with.source);
         self.send = with.send;
         self.aim();
@@ -77,16 +84,19 @@ impl Leg {
     }
 
     /// Writes a control report, where the peer takes packets at all.
-    pub fn report(&mut self, now: Instant, port: u16, cname: &[u8; rtcp::CNAME], out: &mut impl FnMut(Datagram)) {
+    pub fn report(&mut self, now: Instant, port: u16, out: &mut impl FnMut(Datagram)) {
         let Some(to) = self.outgoing.to else { return };
         let learnt = self.control.filter(|control| control.ip() == to.ip());
-        let Some(to) = learnt.or_else(|| to.port().checked_add(1).map(|port| SocketAddr::new(to.ip(), port))) else { return };
+        // behind NAT the port of the SDP means nothing: the one after its sound's
+        let followed = self.follow.filter(|follow| Some(*follow) != self.remote);
+        let beside = followed.and_then(|to| to.port().checked_add(1).map(|port| SocketAddr::new(to.ip(), port)));
+        let Some(to) = learnt.or(if followed.is_some() { beside } else { self.wanted }) else { return };
         let outgoing = &self.outgoing;
         let sent =
             rtcp::Sent { ssrc: outgoing.line.ssrc, timestamp: outgoing.line.wall(now), packets: outgoing.packets, octets: outgoing.octets };
         let heard = self.incoming.as_mut().and_then(|incoming| incoming.highest().map(|highest| (&mut incoming.reception, highest)));
         let mut buffer = [0; rtcp::MAX_REPORT];
-        let bytes = rtcp::write(&mut buffer, now, sent, heard, cname);
+        let bytes = rtcp::write(&mut buffer, now, sent, heard, &self.cname);
         out(Datagram { port, control: true, to, bytes });
     }
 }

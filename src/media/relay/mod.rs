@@ -83,9 +83,17 @@ impl Reports {
     }
 }
 
+/// A leg on its way to another relay.
+pub struct Moving {
+    id: LegId,
+    port: u16,
+    leg: Box<Leg>,
+}
+
 pub struct Relay {
     config: Config,
     entropy: Box<dyn Entropy>,
+    /// Of the legs that are opened here.
     cname: [u8; rtcp::CNAME],
     legs: Vec<Option<Box<Leg>>>,
     ports: HashMap<LegId, u16>,
@@ -138,6 +146,27 @@ impl Relay {
                     }
                 }
             }
+        }
+    }
+
+    /// Takes a leg out, to be [`Relay::put`] into another relay under the same port. Whoever it is joined with hears silence
+    /// from then on, and so does it.
+    pub fn take(&mut self, now: Instant, id: LegId) -> Option<Moving> {
+        let port = self.ports.remove(&id)?;
+        self.part(now, port);
+        let mut leg = self.legs.get_mut(usize::from(port))?.take()?;
+        if matches!(leg.outgoing.hears, Hears::Peer(_)) {
+            leg.outgoing.switch(now, Hears::Source(Player::new(Source::Silence)));
+        }
+        Some(Moving { id, port, leg })
+    }
+
+    /// Takes a leg in. One whose port or name is taken here is lost.
+    pub fn put(&mut self, moving: Moving) {
+        let Moving { id, port, leg } = moving;
+        if let Some(slot) = self.free_slot(id, port) {
+            *slot = Some(leg);
+            self.ports.insert(id, port);
         }
     }
 
@@ -205,7 +234,7 @@ impl Relay {
                 // half to one and a half of the interval, so that legs do not fall into step (RFC 3550, 6.3.1)
                 let spread = rtcp::INTERVAL.as_millis() as u32;
                 leg.next_control = now + rtcp::INTERVAL / 2 + std::time::Duration::from_millis(u64::from(self.entropy.u32() % spread));
-                leg.report(now, index as u16, &self.cname, &mut out);
+                leg.report(now, index as u16, &mut out);
             }
             if let (Some(key), true, Hears::Peer(peer)) = (key, leg.pass_keys, &leg.outgoing.hears) {
                 let peer = usize::from(*peer);
@@ -230,17 +259,22 @@ impl Relay {
     }
 
     fn open(&mut self, now: Instant, id: LegId, port: u16) {
+        if self.free_slot(id, port).is_some() {
+            let outgoing = Outgoing::new(now, id, port, self.entropy.as_mut());
+            self.put(Moving { id, port, leg: Box::new(Leg::new(now, id, outgoing, self.cname)) });
+        }
+    }
+
+    /// Where a leg of that name may stand; `None` where either is taken.
+    fn free_slot(&mut self, id: LegId, port: u16) -> Option<&mut Option<Box<Leg>>> {
         let index = usize::from(port);
         if index >= MAX_LEGS || self.ports.contains_key(&id) {
-            return;
+            return None;
         }
         if self.legs.len() <= index {
             self.legs.resize_with(index + 1, || None);
         }
-        let Some(slot @ None) = self.legs.get_mut(index) else { return };
-        let outgoing = Outgoing::new(now, id, port, self.entropy.as_mut());
-        *slot = Some(Box::new(Leg::new(now, id, outgoing)));
-        self.ports.insert(id, port);
+        self.legs.get_mut(index).filter(|slot| slot.is_none())
     }
 
     fn join(&mut self, now: Instant, one: LegId, other: LegId) {
