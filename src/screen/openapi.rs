@@ -75,6 +75,7 @@ pub const OPERATIONS: &[Operation] = &[
     change("post", "/api/second-call/save", "Ends call 2 with its callback, back to call 1", Some("SecondCallForm"), NOTHING),
     change("post", "/api/second-call/resume", "The same with what is known", Some("SecondCall"), NOTHING),
     change("post", "/api/second-call/done", "Ends call 2, which is settled", Some("SecondCall"), NOTHING),
+    get("/clips/{file}", "What a caller said after the tone, ID.wav", &[], Answer::Media("audio/wav")),
     get("/api/contacts", "Contacts by a part of their name or number", &["q"], Answer::Shape("Contacts")),
     get("/api/callbacks", "The queue, in its order; view: due, planned, done or all", &["view"], Answer::Shape("Callbacks")),
     change(
@@ -135,6 +136,9 @@ fn described(operation: &Operation) -> Value {
     for name in operation.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
         let kind = if name == "id" { "integer" } else { "string" };
         parameters.push(json!({ "name": name, "in": "path", "required": true, "schema": { "type": kind } }));
+    }
+    if operation.path.contains("{file}") {
+        parameters.push(json!({ "name": "file", "in": "path", "required": true, "schema": { "type": "string" } }));
     }
     parameters.extend(operation.query.iter().map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })));
     let (status, answer) = operation.answer;
