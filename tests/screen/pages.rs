@@ -100,6 +100,8 @@ fn a_row_says_when_who_why_and_how_late_in_words() {
         (known.name, known.missed_count, known.note) = (ScreenText::clean("Mme Dupont"), 3, "dégât des eaux".to_owned());
         known.marks = vec![Mark::MaybeElsewhere];
         known.clips = vec![CallId(9)];
+        let clip = |conn: &mut rusqlite::Connection| Ok(conn.execute("INSERT INTO clips (call, at, wav) VALUES (9, 0, x'00')", [])?);
+        site.writer.run(clip).await.unwrap();
         let mut hidden = callback(2);
         (hidden.party, hidden.due) = (Caller::Withheld, None);
         keep(&site, [known, hidden]).await;
