@@ -22,6 +22,7 @@ fn relay(legs: u16, other: Law) -> Relay {
             event_out: Some(101),
             event_in: Some(101),
             remote: Some(([127, 0, 0, 1], 4000).into()),
+            control: Some(([127, 0, 0, 1], 4001).into()),
             send: true,
             receive: true,
             source: SourceRule::Address([127, 0, 0, 1].into()),

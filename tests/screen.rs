@@ -18,13 +18,14 @@ use rappel::domain::callback::{Answered, CallbackId, Fields};
 use rappel::domain::entropy::Seeded;
 use rappel::domain::hours::{Holidays, Hours, Range};
 use rappel::domain::identity::Caller;
+use rappel::domain::ladder::Rung;
 use rappel::domain::now::{Instant, Now};
 use rappel::domain::number::E164;
 use rappel::domain::outcome::{Outcome, Reason};
 use rappel::domain::status::{LineStatus, PhoneState, PhoneStatus, TrunkState, TrunkStatus};
 use rappel::domain::text::ScreenText;
 use rappel::screen::openapi::OPERATIONS;
-use rappel::screen::{Asked, Plan, ScreenParts, ScreenState, SignIn, router};
+use rappel::screen::{Asked, LadderWanted, Plan, ScreenParts, ScreenState, SignIn, router};
 use rappel::store::contacts::{self, Contact};
 use rappel::store::people::{self, PeopleRequest};
 use rappel::store::{Writer, WriterThread, open, secret};
@@ -63,6 +64,7 @@ struct Site {
     writer: Writer,
     status: watch::Sender<Arc<LineStatus>>,
     commands: mpsc::Receiver<Asked>,
+    ladders: mpsc::Receiver<LadderWanted>,
     seconds: Arc<Mutex<u64>>,
     thread: Option<WriterThread>,
     _dir: tempfile::TempDir,
@@ -135,6 +137,7 @@ impl Site {
         }
         let (status, seen) = watch::channel(Arc::new(line(TrunkState::Static)));
         let (ask, commands) = mpsc::channel(4);
+        let (ladders, wanted) = mpsc::channel(4);
         let seconds = Arc::new(Mutex::new(0));
         let clock = Arc::clone(&seconds);
         let state = ScreenState::new(ScreenParts {
@@ -142,6 +145,7 @@ impl Site {
             writer: writer.clone(),
             status: seen,
             commands: ask,
+            ladders,
             hosts: vec!["rappel.agence".to_owned()],
             listen: vec![HOST.parse().unwrap()],
             tls: false,
@@ -158,7 +162,7 @@ impl Site {
             entropy: Box::new(Seeded(5)),
             metrics: Arc::default(),
         });
-        Site { router: router(state), writer, status, commands, seconds, thread: Some(thread), _dir: dir }
+        Site { router: router(state), writer, status, commands, ladders: wanted, seconds, thread: Some(thread), _dir: dir }
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
@@ -420,6 +424,45 @@ fn calls_are_listed_filtered_and_paged() {
         assert_eq!(site.get("/api/calls/2", &signed).await.json()["number"], "+33639980002");
         site.get("/api/calls/999999", &signed).await.problem(404);
         site.get("/api/calls/x", &signed).await.problem(404);
+    });
+}
+
+#[test]
+fn the_ladder_of_a_call_is_told_as_the_line_kept_it() {
+    story(|mut site| async move {
+        let cookie = site.cookie().await;
+        site.write(call(1));
+        site.writer.run(|_| Ok(())).await.unwrap();
+        let signed = [("cookie", cookie.as_str())];
+        site.get("/api/calls/1/ladder", &[]).await.problem(401);
+        site.get("/api/calls/2/ladder", &signed).await.problem(404);
+        let mut ladders = std::mem::replace(&mut site.ladders, mpsc::channel(1).1);
+        let line = tokio::spawn(async move {
+            let (of, answer) = ladders.recv().await.unwrap();
+            assert_eq!(of, CallId(1));
+            let (local, remote) = ("127.0.0.1:5060".parse().unwrap(), "127.0.0.2:5062".parse().unwrap());
+            let rung = |sent, start: &str, bytes: &[u8]| Rung {
+                at: at(1),
+                sent,
+                transport: "udp".to_owned(),
+                local,
+                remote,
+                dialog: 0,
+                start: start.to_owned(),
+                cseq: "1 INVITE".to_owned(),
+                bytes: bytes.to_vec(),
+            };
+            answer
+                .send(vec![rung(false, "INVITE sip:x SIP/2.0", b"INVITE <b>\xe9"), rung(true, "SIP/2.0 200 OK", b"SIP/2.0 200 OK")])
+                .unwrap();
+        });
+        let messages = site.get("/api/calls/1/ladder", &signed).await.json()["messages"].clone();
+        assert_eq!(messages[0]["from"], "127.0.0.2:5062");
+        assert_eq!(messages[1]["from"], "127.0.0.1:5060");
+        assert_eq!((&messages[0]["text"], &messages[1]["start"]), (&json!("INVITE <b>\u{fffd}"), &json!("SIP/2.0 200 OK")));
+        assert_eq!((&messages[0]["sent"], &messages[0]["dialog"], &messages[0]["cseq"]), (&json!(false), &json!(0), &json!("1 INVITE")));
+        line.await.unwrap();
+        site.get("/api/calls/1/ladder", &signed).await.problem(503);
     });
 }
 

@@ -10,6 +10,7 @@ pub mod person;
 mod reason;
 pub mod records;
 pub mod serve;
+mod trace;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -61,6 +62,15 @@ enum Command {
     },
     /// Les personnes qui peuvent ouvrir la page
     Person(person::PersonArgs),
+    /// Les messages SIP d'un appel, tant que le service s'en souvient ; ni mot de passe ni touche
+    Trace {
+        /// Le numéro de l'appel, comme sur la page, ou un Call-ID
+        #[arg(value_name = "APPEL")]
+        call: String,
+        /// Les écrit dans ce fichier, que Wireshark et tcpdump lisent ; sans cela, en texte
+        #[arg(long, value_name = "FICHIER")]
+        pcap: Option<PathBuf>,
+    },
     /// Écrit la liste des appels ou des rappels
     Export(export::ExportArgs),
     /// Ajoute ce qui vient d'un autre programme
@@ -100,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Check => check::run(file),
         Command::Explain { digits, phone } => with_config(file, |config| explain::run(&config, &digits, phone.as_deref())),
         Command::Person(args) => with_config(file, |config| people(&config, &args)),
+        Command::Trace { call, pcap } => with_config(file, |config| trace::run(&config, &call, pcap.as_deref())),
         Command::Export(args) => with_folder(file, |config, dir| export::run(&args, config, dir, crate::shell::clock::now().wall)),
         Command::Import(what) => with_folder(file, |_, dir| import::run(&what, dir, &mut std::io::stdout())),
         Command::Dump { number } => {
@@ -164,6 +175,7 @@ mod tests {
             "rappel serve --open-as MEL --config a.toml",
             "rappel explain 015 --config a.toml",
             "rappel person add MEL --config a.toml",
+            "rappel trace 12 --pcap f.pcap --config a.toml",
             "rappel demo --once --json --config a.toml",
             "rappel export calls --format csv --from 2026-11-01 --to 30/11/2026 --out a.csv --config a.toml",
             "rappel import contacts a.vcf --zero --config a.toml",

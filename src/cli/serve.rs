@@ -51,6 +51,8 @@ fn reloader(config: &Config) -> run::Reloader {
                 ring: config.line.ring.clone(),
                 ring_time: config.line.ring_time,
                 per_hour: config.dialling.per_hour as usize,
+                promise: config.callbacks.promise,
+                retry: config.callbacks.retry.clone(),
                 attendant: attendant(&config),
                 router: Box::new(config.rules),
             };
@@ -87,6 +89,8 @@ fn missing(config: &Config) -> &'static str {
 fn start_log(config: &Config) {
     let filter = EnvFilter::new(format!("warn,rappel={}", config.log.level));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // a log that cannot be written, its disk being full, is no reason to end
+    let log = log.log_internal_errors(false);
     // a second log in one process is refused: the first goes on
     let _ = match config.log.format {
         LogFormat::Json => log.json().try_init(),
@@ -132,6 +136,7 @@ fn service(config: &Config, sign_in: SignIn) -> Service {
             transactions: config.limits.transactions,
         },
         state: state_folder(config),
+        calls_days: config.retention.calls_days,
         web_listen: config.web.listen.clone(),
         web_hosts: config.web.hosts.clone(),
     }
@@ -178,6 +183,7 @@ fn trunk(trunk: &model::Trunk) -> LineSettings {
         transport: transport(trunk.transport),
         domain: trunk.domain.clone(),
         peers: trunk.peers.iter().map(source).collect(),
+        media: trunk.media.iter().flatten().map(net).collect(),
         username: trunk.username.clone(),
         credentials,
         shown: trunk.numbers.first().cloned(),

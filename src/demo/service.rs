@@ -96,6 +96,11 @@ impl Service {
         }
     }
 
+    /// The process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// Another command of the binary, with this configuration.
     pub fn run(&self, args: &[&str], input: &str) -> io::Result<Output> {
         let mut command = self.command(args);

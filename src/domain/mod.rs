@@ -9,6 +9,7 @@ pub mod holidays;
 pub mod hours;
 pub mod identity;
 pub mod key;
+pub mod ladder;
 pub mod names;
 pub mod now;
 pub mod number;

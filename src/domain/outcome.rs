@@ -50,6 +50,19 @@ pub enum Out {
 }
 
 impl Outcome {
+    /// Every outcome there is.
+    pub fn all() -> impl Iterator<Item = Outcome> {
+        let answered = [None].into_iter().chain(Why::ALL.map(Some)).map(Outcome::Answered);
+        let attendant = [None].into_iter().chain(Reason::ALL.map(Some)).map(Outcome::Attendant);
+        let rest = [Outcome::Interrupted].into_iter().chain(Out::ALL.map(Outcome::Out));
+        answered.chain(Reason::ALL.map(Outcome::Missed)).chain(attendant).chain(rest)
+    }
+
+    /// The outcome of which these are the [`Outcome::words`].
+    pub fn from_words(outcome: &str, reason: Option<&str>) -> Option<Outcome> {
+        Outcome::all().find(|o| o.words() == (outcome, reason))
+    }
+
     /// The pair of words written in the database and the API.
     pub fn words(self) -> (&'static str, Option<&'static str>) {
         match self {
@@ -63,6 +76,8 @@ impl Outcome {
 }
 
 impl Why {
+    pub const ALL: [Why; 4] = [Why::Elsewhere, Why::Promised, Why::LeftOnHold, Why::Cut];
+
     pub fn word(self) -> &'static str {
         match self {
             Why::Elsewhere => "elsewhere",
@@ -74,6 +89,18 @@ impl Why {
 }
 
 impl Reason {
+    pub const ALL: [Reason; 9] = [
+        Reason::CallerGaveUp,
+        Reason::NoAnswer,
+        Reason::Refused,
+        Reason::NoPhone,
+        Reason::Busy,
+        Reason::Closed,
+        Reason::Failed,
+        Reason::LeftAttendant,
+        Reason::Overloaded,
+    ];
+
     pub fn word(self) -> &'static str {
         match self {
             Reason::CallerGaveUp => "caller_gave_up",
@@ -90,6 +117,8 @@ impl Reason {
 }
 
 impl Out {
+    pub const ALL: [Out; 5] = [Out::NoAnswer, Out::Busy, Out::Failed, Out::Refused, Out::Cancelled];
+
     pub fn word(self) -> &'static str {
         match self {
             Out::NoAnswer => "no_answer",
@@ -98,5 +127,20 @@ impl Out {
             Out::Refused => "refused",
             Out::Cancelled => "cancelled",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_of_words_is_read_again_as_the_outcome_that_wrote_it() {
+        for outcome in Outcome::all() {
+            let (word, reason) = outcome.words();
+            assert_eq!(Outcome::from_words(word, reason), Some(outcome));
+        }
+        assert_eq!(Outcome::all().count(), 30);
+        assert_eq!((Outcome::from_words("missed", None), Outcome::from_words("gone", None)), (None, None));
     }
 }

@@ -114,3 +114,17 @@ pub struct Alert {
     pub text: String,
     pub since: DateTime<Utc>,
 }
+
+/// Where records go at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Health {
+    /// To the database.
+    Ok = 0,
+    /// To the journal: the database is busy or failing.
+    Journal = 1,
+    /// To memory only: `readyz` 503, red banner.
+    Failing = 2,
+    /// Nowhere for a while: the disk answers nothing, neither well nor badly.
+    Stalled = 3,
+}

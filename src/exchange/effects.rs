@@ -6,7 +6,7 @@ use crate::domain::key::Key;
 use crate::domain::now::Now;
 use crate::media::command::Command as MediaCommand;
 use crate::media::ear::Terms;
-use crate::sip::api::Invite;
+use crate::sip::api::{Invite, Transport};
 use crate::switchboard::effect::{self, Effect, Refuse};
 use crate::switchboard::input::{Input, Refusal};
 
@@ -59,7 +59,10 @@ impl Exchange {
                 }
             }
             Effect::Record(seq, record) => {
-                if matches!(record, crate::domain::call::Record::Opened { .. }) {
+                if let crate::domain::call::Record::Opened { call, .. } = &record {
+                    if let Some(leg) = self.opening.take() {
+                        self.link_leg(now, *call, leg);
+                    }
                     self.unrecorded.push_back((now.instant + RECORD_WAIT, seq));
                 }
                 self.outputs.push_back(Output::Record(seq, record));
@@ -91,11 +94,13 @@ impl Exchange {
                 headers: self.asserted(number, name, &host.ip().to_string()),
                 sdp: sdp.clone(),
                 credentials: None,
+                large: None,
             };
             if let Ok(session) = self.endpoint.invite(now.instant, invite) {
                 self.legs.attach(id, session);
             }
         }
+        self.link(now, id);
         if self.legs.get(id).is_some_and(|l| l.sessions.is_empty()) {
             self.drop_leg(id);
             self.inputs.push_back(Input::Refused { leg: id, why: Refusal::Other(500) });
@@ -115,10 +120,12 @@ impl Exchange {
             return self.inputs.push_back(Input::Refused { leg: id, why: Refusal::Other(500) });
         };
         let sdp = media_plan::our_offer(&mut media);
-        let invite = self.lines.invite(trunk, remote, local, permit, sdp);
+        let large = self.outside.local(Transport::Tcp, remote.ip());
+        let invite = Invite { large, ..self.lines.invite(trunk, remote, local, permit, sdp) };
         match self.endpoint.invite(now.instant, invite) {
             Ok(session) => {
                 self.legs.insert(id, Leg::new(Side::Trunk(trunk), vec![session], remote.ip(), media));
+                self.link(now, id);
             }
             Err(_) => {
                 self.media(MediaCommand::Close(id));
@@ -186,6 +193,13 @@ impl Exchange {
         self.drop_leg(id);
     }
 
+    /// A leg that we called belongs to the call that the switchboard opened it for.
+    fn link(&mut self, now: Now, id: LegId) {
+        if let Some(call) = self.line.call_of(id) {
+            self.link_leg(now, call, id);
+        }
+    }
+
     /// A port for the leg, and the relay told of it.
     pub(super) fn open_media(&mut self, id: LegId, peer: std::net::IpAddr) -> Option<LegMedia> {
         let local = self.outside.reserve(id, peer)?;
@@ -212,16 +226,6 @@ impl Exchange {
 
     pub(super) fn media(&mut self, command: MediaCommand) {
         self.outputs.push_back(Output::Media(command));
-    }
-
-    /// The peer's description for an offer of ours.
-    pub(super) fn take_answer(&mut self, id: LegId, _session: crate::sip::api::SessionId, sdp: &[u8]) -> Result<(), media_plan::Unusable> {
-        let Some(leg) = self.legs.get_mut(id) else { return Ok(()) };
-        let phone = matches!(leg.side, Side::Phone(_));
-        let source = leg.source;
-        let negotiated = media_plan::their_answer(&mut leg.media, source, phone, sdp)?;
-        self.media(MediaCommand::Negotiated { leg: id, with: negotiated });
-        Ok(())
     }
 }
 

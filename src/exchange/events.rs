@@ -45,7 +45,7 @@ impl Exchange {
                 let why = if reason.as_deref().is_some_and(says_elsewhere) { Gone::Elsewhere } else { Gone::HungUp };
                 self.gone(session, why);
             }
-            Event::Acked { session, sdp } => self.on_acked(session, sdp.as_deref()),
+            Event::Acked { session, sdp } => self.on_acked(now, session, sdp.as_deref()),
             Event::NotAcked { session } => self.on_not_acked(now, session),
             Event::Bye { session, .. } => self.gone(session, Gone::HungUp),
             Event::Lost { session } => self.gone(session, Gone::Lost),
@@ -67,9 +67,9 @@ impl Exchange {
                 let caller = self.readable_caller(trunk, from);
                 self.inputs.push_back(Input::Malformed { caller });
             }
-            Event::Refused { peer: Peer::Trunk(trunk), request } => {
+            Event::Refused { peer: Peer::Trunk(trunk), status, request } => {
                 let (caller, name) = identity::caller_of(&request, self.lines.identity(trunk));
-                self.inputs.push_back(Input::Overloaded { caller, name });
+                self.inputs.push_back(if status == 500 { Input::Overloaded { caller, name } } else { Input::Malformed { caller } });
             }
             Event::Malformed { peer: Peer::Phone, .. } | Event::Refused { peer: Peer::Phone, .. } => {}
             Event::Response { id, response } => self.lines.on_response(now, id, response.as_deref()),
@@ -85,9 +85,13 @@ impl Exchange {
             self.inputs.push_back(Input::Overloaded { caller, name });
             return;
         };
-        let mut media = media;
-        let usable = media_plan::take_offer(&mut media, offer).is_ok();
-        self.legs.insert(leg, Leg::new(Side::Trunk(trunk), vec![session], flow.remote.ip(), media));
+        let (mut media, side, source) = (media, Side::Trunk(trunk), flow.remote.ip());
+        let offer = offer.map(|sdp| self.read_description(&side, source, sdp)).transpose();
+        let usable = offer.is_ok();
+        if let Ok(offer) = offer {
+            media_plan::take_offer(&mut media, offer);
+        }
+        self.legs.insert(leg, Leg::new(side, vec![session], source, media));
         self.inputs.push_back(Input::Rings { leg, trunk, caller, name, usable });
     }
 
@@ -113,19 +117,21 @@ impl Exchange {
         let Some(mut media) = self.open_media(leg, flow.remote.ip()) else {
             return self.endpoint.refuse(now.instant, session, 503, vec![("Retry-After", "5".to_owned())]);
         };
-        if media_plan::take_offer(&mut media, offer).is_err() {
+        let (side, source) = (Side::Phone(extension.clone()), flow.remote.ip());
+        let Ok(offer) = offer.map(|sdp| self.read_description(&side, source, sdp)).transpose() else {
             self.outputs.push_back(Output::Media(MediaCommand::Close(leg)));
             return self.endpoint.refuse(now.instant, session, 488, Vec::new());
-        }
+        };
+        media_plan::take_offer(&mut media, offer);
         let digits = dialled(request);
-        self.legs.insert(leg, Leg::new(Side::Phone(extension.clone()), vec![session], flow.remote.ip(), media));
+        self.legs.insert(leg, Leg::new(side, vec![session], source, media));
         self.note_allowed(leg, request);
         self.inputs.push_back(Input::Dials { leg, extension, digits });
     }
 
     fn on_provisional(&mut self, session: SessionId, status: u16, sdp: Option<&[u8]>) {
         let Some(leg) = self.legs.of(session) else { return };
-        let early = sdp.is_some_and(|sdp| self.take_answer(leg, session, sdp).is_ok());
+        let early = sdp.is_some_and(|sdp| self.take_answer(leg, sdp).is_ok());
         let what = match (early, status) {
             (true, _) => Progress::EarlyMedia,
             (false, 180) => Progress::Ringing,
@@ -152,7 +158,7 @@ impl Exchange {
             leg.answered = true;
         }
         let usable = match sdp {
-            Some(sdp) => self.take_answer(id, session, sdp).is_ok(),
+            Some(sdp) => self.take_answer(id, sdp).is_ok(),
             None => self.legs.get(id).is_some_and(|l| l.media.remote.is_some()),
         };
         if usable {
@@ -190,9 +196,13 @@ impl Exchange {
         self.inputs.push_back(Input::Refused { leg: id, why });
     }
 
-    fn on_acked(&mut self, session: SessionId, sdp: Option<&[u8]>) {
-        if let (Some(leg), Some(sdp)) = (self.legs.of(session), sdp) {
-            let _ = self.take_answer(leg, session, sdp);
+    /// An answer in the ACK of a first 200 that cannot be used ends the call, as it would have in the INVITE (row 21); a later one changes nothing.
+    fn on_acked(&mut self, now: Now, session: SessionId, sdp: Option<&[u8]>) {
+        let Some(leg) = self.legs.of(session) else { return };
+        let refused = sdp.is_some_and(|sdp| self.take_answer(leg, sdp).is_err());
+        if refused && self.legs.get(leg).is_some_and(|l| l.media.remote.is_none()) {
+            self.endpoint.bye(now.instant, session, Some("SIP;cause=488;text=\"No usable media\""));
+            self.gone(session, Gone::NeverAcknowledged);
         }
     }
 
@@ -210,14 +220,19 @@ impl Exchange {
         let Some(id) = self.legs.of(session) else {
             return self.endpoint.reject_offer(now.instant, session, 481);
         };
+        let Some((side, source)) = self.legs.get(id).map(|leg| (leg.side.clone(), leg.source)) else { return };
+        // what was agreed before goes on (RFC 3261 14.2)
+        let Ok(offer) = sdp.map(|sdp| self.read_description(&side, source, sdp)).transpose() else {
+            return self.endpoint.reject_offer(now.instant, session, 488);
+        };
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let (source, phone) = (leg.source, matches!(leg.side, Side::Phone(_)));
-        match media_plan::take_offer(&mut leg.media, sdp) {
-            Ok(Offered::Ours) => {
+        let phone = matches!(side, Side::Phone(_));
+        match media_plan::take_offer(&mut leg.media, offer) {
+            Offered::Ours => {
                 let offer = media_plan::our_offer(&mut leg.media);
                 self.endpoint.accept_offer(now.instant, session, offer);
             }
-            Ok(Offered::Theirs) => {
+            Offered::Theirs => {
                 let Some((answer, negotiated)) = media_plan::our_answer(&mut leg.media, source, phone, true) else {
                     return self.endpoint.reject_offer(now.instant, session, 488);
                 };
@@ -230,13 +245,12 @@ impl Exchange {
                     self.inputs.push_back(Input::Held { leg: id, on: hold });
                 }
             }
-            Err(_) => self.endpoint.reject_offer(now.instant, session, 488),
         }
     }
 
     fn on_reoffered(&mut self, session: SessionId, status: u16, sdp: Option<&[u8]>) {
         if let (Some(leg), 200..=299, Some(sdp)) = (self.legs.of(session), status, sdp) {
-            let _ = self.take_answer(leg, session, sdp);
+            let _ = self.take_answer(leg, sdp);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The trunks: where each is, its registration, how a call is presented on it. The machine of one registration is `sip/trunk`.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::dialplan::route::{NumberFormat, OutboundPermit};
 use crate::domain::now::{Instant, Now};
@@ -9,6 +9,7 @@ use crate::domain::status::{TrunkState, TrunkStatus};
 use crate::sip::api::{Credentials, Flow, Invite, RequestId, Transport};
 use crate::sip::guard::PeerAddress;
 use crate::sip::identity::IdentitySettings;
+use crate::sip::locate::Candidates;
 use crate::sip::message::Message;
 use crate::sip::trunk::{Action, Trunk, TrunkConfig};
 use crate::switchboard::input::Input;
@@ -34,6 +35,8 @@ pub struct LineSettings {
     pub domain: String,
     /// Addresses taken without resolution, besides the resolved ones.
     pub peers: Vec<PeerAddress>,
+    /// Where its sound may be; empty: anywhere that `sip/media_address` allows.
+    pub media: Vec<PeerAddress>,
     /// The account at the operator; empty when there is none.
     pub username: String,
     pub credentials: Option<Credentials>,
@@ -60,7 +63,7 @@ struct OneLine {
     settings: LineSettings,
     /// Made when it is known where the trunk is, and so which address of ours it reaches us by.
     machine: Option<Trunk>,
-    addresses: Vec<SocketAddr>,
+    candidates: Candidates,
     state: TrunkState,
     usable: Option<bool>,
     since: Option<chrono::DateTime<chrono::Utc>>,
@@ -70,25 +73,25 @@ struct OneLine {
 #[derive(Default)]
 pub struct Lines {
     lines: Vec<OneLine>,
-    registrations: HashMap<RequestId, usize>,
+    /// REGISTER and OPTIONS under way: whose, and where they went.
+    registrations: HashMap<RequestId, (usize, SocketAddr)>,
     dirty: bool,
 }
 
 impl Lines {
     pub fn add(&mut self, settings: LineSettings) {
         let state = if settings.register { TrunkState::Unregistered } else { TrunkState::Static };
-        self.lines.push(OneLine { settings, machine: None, addresses: Vec::new(), state, usable: None, since: None });
+        self.lines.push(OneLine { settings, machine: None, candidates: Candidates::default(), state, usable: None, since: None });
     }
 
     pub fn targets(&self) -> Vec<(usize, String)> {
         self.lines.iter().enumerate().map(|(i, l)| (i, l.settings.target.clone())).collect()
     }
 
-    pub fn located(&mut self, _now: Now, trunk: usize, addresses: &[SocketAddr]) {
-        if let Some(line) = self.lines.get_mut(trunk)
-            && !addresses.is_empty()
-        {
-            line.addresses = addresses.to_vec();
+    /// Where it is now, best first; nothing when it was not found for so long that the last place is not believed any more.
+    pub fn located(&mut self, trunk: usize, addresses: &[SocketAddr]) {
+        if let Some(line) = self.lines.get_mut(trunk) {
+            line.candidates.renew(addresses.iter().copied());
         }
     }
 
@@ -98,12 +101,35 @@ impl Lines {
         // with `peers` named, where we send to is one more of them, to the port; without, its whole address is the trunk's
         let named = !line.settings.peers.is_empty();
         let of = |a: &SocketAddr| if named { PeerAddress::Socket(*a) } else { PeerAddress::address(a.ip()) };
-        let resolved = line.addresses.iter().map(of);
+        let resolved = line.candidates.all().iter().map(of);
         line.settings.peers.iter().cloned().chain(resolved).collect()
     }
 
+    pub fn media(&self, trunk: usize) -> &[PeerAddress] {
+        self.lines.get(trunk).map_or(&[], |l| &l.settings.media)
+    }
+
+    /// Some trunk's signalling comes from that host.
+    pub fn is_a_trunks(&self, ip: IpAddr) -> bool {
+        let holds = |peer: &PeerAddress| match peer {
+            PeerAddress::Socket(socket) => socket.ip().to_canonical() == ip.to_canonical(),
+            PeerAddress::Net { .. } => peer.holds(SocketAddr::new(ip, 0)),
+        };
+        let resolved = |line: &OneLine| line.candidates.all().iter().any(|a| a.ip().to_canonical() == ip.to_canonical());
+        self.lines.iter().any(|line| resolved(line) || line.settings.peers.iter().any(holds))
+    }
+
     pub fn destination(&self, trunk: usize) -> Option<SocketAddr> {
-        self.lines.get(trunk)?.addresses.first().copied()
+        self.lines.get(trunk)?.candidates.current()
+    }
+
+    /// No reply came from there: the next place is tried from now on (RFC 3263 4.3).
+    pub fn failed(&mut self, trunk: usize, at: SocketAddr) {
+        if let Some(line) = self.lines.get_mut(trunk)
+            && line.candidates.fail(at)
+        {
+            tracing::warn!(trunk = line.settings.name, %at, next = ?line.candidates.current(), "no reply: the trunk's next address is tried");
+        }
     }
 
     pub fn transport(&self, trunk: usize) -> Transport {
@@ -127,6 +153,7 @@ impl Lines {
                 headers: Vec::new(),
                 sdp,
                 credentials: None,
+                large: None,
             };
         };
         let settings = &line.settings;
@@ -153,13 +180,16 @@ impl Lines {
             headers,
             sdp,
             credentials: settings.credentials.clone(),
+            large: None,
         }
     }
 
     pub fn on_response(&mut self, now: Now, id: RequestId, response: Option<&Message>) {
-        if let Some(trunk) = self.registrations.remove(&id)
-            && let Some(machine) = self.lines.get_mut(trunk).and_then(|l| l.machine.as_mut())
-        {
+        let Some((trunk, at)) = self.registrations.remove(&id) else { return };
+        if response.is_none() {
+            self.failed(trunk, at);
+        }
+        if let Some(machine) = self.lines.get_mut(trunk).and_then(|l| l.machine.as_mut()) {
             machine.handle_response(now.instant, response);
         }
     }
@@ -221,7 +251,7 @@ impl Exchange {
         let mut moved = false;
         let Some(line) = self.lines.lines.get_mut(trunk) else { return false };
         let transport = line.settings.transport;
-        if let Some(remote) = line.addresses.first().copied()
+        if let Some(remote) = line.candidates.current()
             && let Some(local) = self.outside.local(transport, remote.ip())
         {
             let machine =
@@ -236,7 +266,7 @@ impl Exchange {
                         let flow = Flow { transport, local, remote, connection: None };
                         match self.endpoint.request(now.instant, flow, *message) {
                             Ok(id) => {
-                                self.lines.registrations.insert(id, trunk);
+                                self.lines.registrations.insert(id, (trunk, remote));
                             }
                             Err(_) => machine.handle_response(now.instant, None),
                         }
@@ -253,7 +283,7 @@ impl Exchange {
                 self.lines.dirty = true;
             }
         }
-        let usable = !line.addresses.is_empty() && matches!(line.state, TrunkState::Registered | TrunkState::Static);
+        let usable = !line.candidates.all().is_empty() && matches!(line.state, TrunkState::Registered | TrunkState::Static);
         // a first registration under way (a challenge answered) is no outage; silence, a refusal, or a loss is
         let silent = line.machine.as_ref().is_some_and(|m| m.reachable() == Some(false));
         let known = usable || line.usable.is_some() || silent || line.state == TrunkState::Refused;

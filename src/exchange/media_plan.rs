@@ -13,8 +13,6 @@ use crate::switchboard::spoken;
 
 use super::legs::LegMedia;
 
-pub use crate::sip::sdp::Unusable;
-
 /// Whose offer stands after a request of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offered {
@@ -24,15 +22,16 @@ pub enum Offered {
     Ours,
 }
 
-/// A request's body: their offer, kept; or none.
-pub fn take_offer(media: &mut LegMedia, sdp: Option<&[u8]>) -> Result<Offered, Unusable> {
-    let Some(sdp) = sdp else {
-        media.offered = true;
-        return Ok(Offered::Ours);
-    };
-    media.remote = Some(sdp::read(sdp)?);
-    media.offered = false;
-    Ok(Offered::Theirs)
+/// A request's offer, kept; or none.
+pub fn take_offer(media: &mut LegMedia, offer: Option<Description>) -> Offered {
+    media.offered = offer.is_none();
+    match offer {
+        None => Offered::Ours,
+        Some(offer) => {
+            media.remote = Some(offer);
+            Offered::Theirs
+        }
+    }
 }
 
 pub fn our_offer(media: &mut LegMedia) -> Vec<u8> {
@@ -54,12 +53,11 @@ pub fn our_answer(media: &mut LegMedia, source: IpAddr, phone: bool, fresh: bool
 }
 
 /// Their answer to our offer.
-pub fn their_answer(media: &mut LegMedia, source: IpAddr, phone: bool, sdp: &[u8]) -> Result<Negotiated, Unusable> {
-    let remote = sdp::read(sdp)?;
+pub fn their_answer(media: &mut LegMedia, source: IpAddr, phone: bool, remote: Description) -> Negotiated {
     let agreed = negotiated(&remote, source, phone, remote.telephone_event.map(|_| OUR_EVENT));
     media.remote = Some(remote);
     media.offered = false;
-    Ok(agreed)
+    agreed
 }
 
 /// The peer wants to hear nothing of ours: its hold button.
@@ -87,6 +85,7 @@ fn negotiated(remote: &Description, source: IpAddr, phone: bool, event_in: Optio
         event_out: remote.telephone_event,
         event_in,
         remote: to,
+        control: to.and(remote.control),
         send: to.is_some() && matches!(remote.direction, Direction::SendRecv | Direction::RecvOnly),
         receive: matches!(remote.direction, Direction::SendRecv | Direction::SendOnly),
         source: rule,

@@ -3,14 +3,16 @@
 //! [`Exchange`] is one aggregate: `handle_*` in, `poll_output` out. It holds no rule of RULES.md: what a call means is decided in
 //! `switchboard`, what a message means in `sip`. No socket, no clock.
 //!
-//! [`legs`] the legs of running calls · [`events`] SIP and media events to inputs · [`effects`] effects to SIP and media ·
-//! [`keys`] keys pressed · `party` who a phone hears · [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
+//! [`legs`] the legs of running calls · `ladder` their messages · [`events`] SIP and media events to inputs · [`effects`] effects to SIP and media ·
+//! [`keys`] keys pressed · `party` who a phone hears · `media_peer` whether their addresses may be · [`media_plan`] descriptions and what the relay is told of them · [`lines`] the trunks: registration, destination, presentation
 
 pub mod effects;
 pub mod events;
 pub mod keys;
+mod ladder;
 pub mod legs;
 pub mod lines;
+mod media_peer;
 pub mod media_plan;
 mod party;
 
@@ -19,21 +21,25 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::domain::call::{Extension, LegId, Record};
+use crate::domain::callback::Retry;
 use crate::domain::entropy::Entropy;
 use crate::domain::hours::Hours;
 use crate::domain::names::Contacts;
 use crate::domain::now::{Instant, Now};
-use crate::domain::status::LineStatus;
+use crate::domain::status::{Health, LineStatus};
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Flow, Transmit, Transport};
 use crate::sip::endpoint::Endpoint;
 use crate::sip::guard::{Admit, Guard};
 use crate::sip::registrar::Registrar;
+use crate::sip::trace::Trace;
 use crate::switchboard::config::{AttendantRules, Router};
 use crate::switchboard::effect::{Answer, Effect};
 use crate::switchboard::input::{Command, Input, Seq, Ticket};
 use crate::switchboard::line::Line;
 
+pub use ladder::LadderOf;
+use ladder::Ladders;
 use legs::Legs;
 use lines::Lines;
 use media_plan::Sounds;
@@ -51,6 +57,8 @@ pub trait Outside: Send {
     fn reserve(&mut self, leg: LegId, peer: IpAddr) -> Option<SocketAddr>;
     /// Our SIP address of that transport as `peer` reaches it. `None` when we do not listen on it.
     fn local(&mut self, transport: Transport, peer: IpAddr) -> Option<SocketAddr>;
+    /// A socket of ours could be there: our own address, and a port of our signalling or media.
+    fn is_ours(&mut self, address: SocketAddr) -> bool;
 }
 
 /// What the shell carries out.
@@ -76,6 +84,8 @@ pub struct Reload {
     pub ring: Vec<Extension>,
     pub ring_time: Duration,
     pub per_hour: usize,
+    pub promise: Duration,
+    pub retry: Vec<Retry>,
     pub router: Box<dyn Router>,
     pub attendant: Option<AttendantRules>,
 }
@@ -97,6 +107,10 @@ pub struct Exchange {
     outputs: VecDeque<Output>,
     unrecorded: VecDeque<(Instant, Seq)>,
     strangers: Vec<IpAddr>,
+    trace: Trace,
+    ladders: Ladders,
+    /// The leg whose call the record to come opens.
+    opening: Option<LegId>,
     open: Option<bool>,
     next_second: Instant,
 }
@@ -136,6 +150,9 @@ impl Exchange {
             outputs: VecDeque::new(),
             unrecorded: VecDeque::new(),
             strangers: Vec::new(),
+            trace: Trace::default(),
+            ladders: Ladders::default(),
+            opening: None,
             open: None,
             next_second: now.instant,
         };
@@ -147,7 +164,10 @@ impl Exchange {
     /// One datagram, or one framed message of a stream.
     pub fn handle_message(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
         match self.guard.admit(now.instant, flow.remote, bytes) {
-            Admit::Peer(peer) => self.endpoint.handle_message(now.instant, peer, flow, bytes),
+            Admit::Peer(peer) => {
+                self.trace.record(now, flow, false, bytes);
+                self.endpoint.handle_message(now.instant, peer, flow, bytes);
+            }
             Admit::Stranger => self.stranger(flow.remote.ip(), bytes),
             Admit::Limited => {}
         }
@@ -159,8 +179,9 @@ impl Exchange {
         matches!(self.guard.admit(now.instant, remote, b""), Admit::Peer(_))
     }
 
-    pub fn handle_connection_lost(&mut self, now: Now, connection: u64) {
-        self.endpoint.handle_connection_lost(now.instant, connection);
+    /// A TCP connection to that peer is closed, or could not be opened.
+    pub fn handle_connection_lost(&mut self, now: Now, connection: u64, remote: SocketAddr) {
+        self.endpoint.handle_connection_lost(now.instant, connection, remote);
         for change in self.registrar.forget_connection(connection) {
             self.inputs.push_back(Input::Phone { extension: change.extension, registered: change.registered });
         }
@@ -177,6 +198,12 @@ impl Exchange {
         self.settle(now);
     }
 
+    /// Where records go from now on.
+    pub fn handle_records_health(&mut self, now: Now, health: Health) {
+        self.inputs.push_back(Input::Records(health));
+        self.settle(now);
+    }
+
     pub fn handle_command(&mut self, now: Now, ticket: Ticket, command: Command) {
         self.inputs.push_back(Input::Page { ticket, command });
         self.settle(now);
@@ -188,9 +215,9 @@ impl Exchange {
         self.settle(now);
     }
 
-    /// The resolver's answer: where that trunk is now, best first.
+    /// The resolver's answer: where that trunk is now, best first; none when nothing is known (any more).
     pub fn handle_located(&mut self, now: Now, trunk: usize, addresses: Vec<SocketAddr>) {
-        self.lines.located(now, trunk, &addresses);
+        self.lines.located(trunk, &addresses);
         self.guard.set_trunk(trunk, self.lines.peers(trunk));
         self.settle(now);
     }
@@ -203,6 +230,7 @@ impl Exchange {
     /// SIGHUP with a good file: what can change while calls run does, from the next call on.
     pub fn reload(&mut self, now: Now, reload: Reload) {
         self.line.set_hours(reload.hours.clone());
+        self.line.set_promises(reload.promise, reload.retry);
         self.config.hours = reload.hours;
         self.line.set_attendant(reload.attendant);
         self.line.reload(reload.ring, reload.ring_time, reload.per_hour, reload.router);
@@ -294,10 +322,14 @@ impl Exchange {
             if let Some(event) = self.endpoint.poll_event() {
                 self.on_event(now, event);
             } else if let Some(input) = self.inputs.pop_front() {
+                if let Input::Rings { leg, .. } | Input::Dials { leg, .. } = &input {
+                    self.opening = Some(*leg);
+                }
                 let mut effects = std::mem::take(&mut self.effects);
                 self.line.handle(now, input, &mut effects);
                 self.effects = effects;
                 self.carry_out(now);
+                self.opening = None;
             } else if !self.effects.is_empty() {
                 self.carry_out(now);
             } else if !self.drive_lines(now) {
@@ -305,6 +337,7 @@ impl Exchange {
             }
         }
         while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.trace.record(now, transmit.flow, true, &transmit.bytes);
             self.outputs.push_back(Output::Transmit(transmit));
         }
     }

@@ -25,6 +25,8 @@ pub struct Negotiated {
     pub event_in: Option<u8>,
     /// Where the peer wants RTP; `None` when it asked for none (port 0, 0.0.0.0).
     pub remote: Option<SocketAddr>,
+    /// Where it wants RTCP; `None`: nowhere, until its own shows where it comes from.
+    pub control: Option<SocketAddr>,
     /// We may send to the peer (its direction is sendrecv or recvonly).
     pub send: bool,
     /// The peer may send to us.

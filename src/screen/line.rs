@@ -33,7 +33,9 @@ pub async fn healthz() -> Json<Value> {
 
 /// Calls can arrive, ring somewhere and be recorded.
 pub async fn readyz(State(state): State<ScreenState>) -> Result<Json<Value>, Problem> {
-    let reasons = missing(&state.line(), state.writer.health());
+    let line = state.line();
+    let mut reasons = missing(&line, state.writer.health_at(state.now().instant));
+    reasons.extend(line.alerts.iter().filter(|a| matches!(a.kind, "disk" | "journal")).map(|a| a.text.as_str()));
     if reasons.is_empty() { Ok(Json(json!({ "ready": true }))) } else { Err(Problem::unavailable(reasons.join(" "))) }
 }
 
@@ -49,7 +51,8 @@ pub(super) fn missing(line: &LineStatus, health: Health) -> Vec<&'static str> {
     if line.phones.is_empty() {
         reasons.push("Aucun téléphone n'est configuré : ajoutez [[phone]] à agence.toml.");
     }
-    if health == Health::Failing {
+    // a banner of the line says more; it comes a moment later
+    if matches!(health, Health::Failing | Health::Stalled) && line.alerts.iter().all(|alert| alert.kind != "disk") {
         reasons.push("Les appels ne peuvent plus être notés : le disque ou la base de données est en panne.");
     }
     reasons
@@ -62,7 +65,7 @@ pub async fn metrics(State(state): State<ScreenState>, info: Option<Extension<Co
     }
     let mut text = String::new();
     let encoded = encode_registry(&mut text, &state.metrics)
-        .and_then(|()| encode_registry(&mut text, &gauges(&state.line(), state.writer.health())))
+        .and_then(|()| encode_registry(&mut text, &gauges(&state.line(), state.writer.health_at(state.now().instant))))
         .and_then(|()| encode_eof(&mut text));
     encoded.map_err(|_| Problem::unavailable("Les mesures ne peuvent pas être écrites."))?;
     Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response())
@@ -82,6 +85,6 @@ fn gauges(line: &LineStatus, health: Health) -> Registry {
     gauge("calls_running", "Calls at this moment", line.calls.len());
     gauge("second_calls_running", "Double calls at this moment", line.second_calls.len());
     gauge("alerts_raised", "Banners shown", line.alerts.len());
-    gauge("store_health", "0 database, 1 journal, 2 memory only", health as usize);
+    gauge("store_health", "0 database, 1 journal, 2 memory only, 3 no answer from the disk", health as usize);
     registry
 }

@@ -13,6 +13,7 @@ pub mod day;
 pub mod dial;
 pub mod events;
 pub mod guard;
+pub mod ladder;
 pub mod line;
 pub mod login;
 pub mod openapi;
@@ -28,7 +29,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, patch, post};
 
-pub use state::{Asked, Plan, ScreenParts, ScreenState, SignIn};
+pub use state::{Asked, LadderWanted, Plan, ScreenParts, ScreenState, SignIn};
 
 /// The longest body of a request.
 pub const BODY_MAX: usize = 64 * 1024;
@@ -58,6 +59,7 @@ fn api() -> Router<ScreenState> {
         .route("/api/events", get(events::events))
         .route("/api/calls", get(calls::list))
         .route("/api/calls/{id}", get(calls::one))
+        .route("/api/calls/{id}/ladder", get(ladder::ladder))
         .route("/api/calls/{id}/hangup", post(calls::hangup))
         .route("/api/calls/{id}/hold", post(dial::hold))
         .route("/api/calls/{id}/resume", post(dial::resume))

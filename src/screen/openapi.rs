@@ -61,6 +61,7 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/events", "Events line, call and callback, as they happen", &[], Answer::Media("text/event-stream")),
     get("/api/calls", "Calls and outages, newest first", &["from", "to", "outcome", "number", "before", "limit"], Answer::Shape("Calls")),
     get("/api/calls/{id}", "One call", &[], Answer::Shape("Call")),
+    get("/api/calls/{id}/ladder", "The SIP messages of a call that are still in memory, masked, oldest first", &[], Answer::Shape("Any")),
     change("post", "/api/calls/{id}/hangup", "Ends a running call", None, NOTHING),
     change("post", "/api/calls/{id}/hold", "The other party hears music", None, NOTHING),
     change("post", "/api/calls/{id}/resume", "Both hear each other again", None, NOTHING),
@@ -74,6 +75,7 @@ pub const OPERATIONS: &[Operation] = &[
     change("post", "/api/second-call/save", "Ends call 2 with its callback, back to call 1", Some("SecondCallForm"), NOTHING),
     change("post", "/api/second-call/resume", "The same with what is known", Some("SecondCall"), NOTHING),
     change("post", "/api/second-call/done", "Ends call 2, which is settled", Some("SecondCall"), NOTHING),
+    get("/clips/{file}", "What a caller said after the tone, ID.wav", &[], Answer::Media("audio/wav")),
     get("/api/contacts", "Contacts by a part of their name or number", &["q"], Answer::Shape("Contacts")),
     get("/api/callbacks", "The queue, in its order; view: due, planned, done or all", &["view"], Answer::Shape("Callbacks")),
     change(
@@ -134,6 +136,9 @@ fn described(operation: &Operation) -> Value {
     for name in operation.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
         let kind = if name == "id" { "integer" } else { "string" };
         parameters.push(json!({ "name": name, "in": "path", "required": true, "schema": { "type": kind } }));
+    }
+    if operation.path.contains("{file}") {
+        parameters.push(json!({ "name": "file", "in": "path", "required": true, "schema": { "type": "string" } }));
     }
     parameters.extend(operation.query.iter().map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })));
     let (status, answer) = operation.answer;

@@ -87,6 +87,7 @@ impl From<StoreError> for Problem {
             StoreError::Locked(_)
             | StoreError::Folder { .. }
             | StoreError::Journal { .. }
+            | StoreError::Corrupt { .. }
             | StoreError::Migration(_)
             | StoreError::Sqlite(_)
             | StoreError::NoBackup { .. }

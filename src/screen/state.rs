@@ -12,8 +12,10 @@ use super::second_call::Doers;
 use crate::dialplan::explain::TrunkWire;
 use crate::dialplan::guides::Guide;
 use crate::dialplan::rules::Rules;
+use crate::domain::call::CallId;
 use crate::domain::entropy::Entropy;
 use crate::domain::hours::Hours;
+use crate::domain::ladder::Rung;
 use crate::domain::now::Now;
 use crate::domain::status::LineStatus;
 use crate::store::{Readers, StoreError, Writer, secret};
@@ -29,6 +31,9 @@ const EPOCH: usize = 12;
 
 /// A command of the page and where its answer goes.
 pub type Asked = (Command, oneshot::Sender<Answer>);
+
+/// A call whose messages are wanted, and where they go.
+pub type LadderWanted = (CallId, oneshot::Sender<Vec<Rung>>);
 
 /// Who is the person at a request without session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +62,8 @@ pub struct ScreenParts {
     pub status: watch::Receiver<Arc<LineStatus>>,
     /// Into the signalling thread; bounded by whoever made it.
     pub commands: mpsc::Sender<Asked>,
+    /// Likewise.
+    pub ladders: mpsc::Sender<LadderWanted>,
     /// `[web] hosts`: names by which the page may be called, without port.
     pub hosts: Vec<String>,
     /// The addresses that are listened on.
@@ -87,6 +94,7 @@ pub struct Inner {
     pub(super) writer: Writer,
     pub(super) status: watch::Receiver<Arc<LineStatus>>,
     pub(super) commands: mpsc::Sender<Asked>,
+    pub(super) ladders: mpsc::Sender<LadderWanted>,
     pub(super) hosts: Vec<String>,
     pub(super) listen: Vec<SocketAddr>,
     pub(super) tls: bool,
@@ -116,6 +124,7 @@ impl ScreenState {
             writer: parts.writer,
             status: parts.status,
             commands: parts.commands,
+            ladders: parts.ladders,
             hosts: parts.hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
             listen: parts.listen,
             tls: parts.tls,

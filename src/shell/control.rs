@@ -16,7 +16,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::domain::call::CallId;
 use crate::domain::number::E164;
+use crate::exchange::LadderOf;
 use crate::store::contacts::{self, Contact};
 use crate::store::people::{self, PeopleRequest};
 use crate::store::{Health, StoreError, Writer, erase, open_beside};
@@ -31,8 +33,8 @@ pub const FILE: &str = "control.sock";
 const REQUEST_MAX: u64 = 64 * 1024 * 1024;
 /// Read at a time.
 const CHUNK: usize = 256 * 1024;
-/// The longest answer.
-const ANSWER_MAX: u64 = 64 * 1024;
+/// The longest answer: the ladder of a call, of the longest messages.
+const ANSWER_MAX: u64 = 16 * 1024 * 1024;
 /// Commands served at a time.
 const CONNECTIONS: usize = 8;
 /// How long a command may say nothing before its request is whole.
@@ -42,10 +44,15 @@ const WORK: Duration = Duration::from_secs(120);
 /// The pause after a failed accept (out of descriptors).
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Said of a request or an answer of another version.
+pub const NOT_UNDERSTOOD: &str = "Le service n'a pas compris la commande : sa version est-elle la même ?";
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     People(PeopleRequest),
+    /// The messages of a call by its number, or of a dialog by its Call-ID: a line of JSON each (`domain::ladder::Rung`).
+    Trace(String),
     /// Merged by number, all or none.
     Contacts(Vec<Contact>),
     /// Everything about a number goes.
@@ -129,7 +136,7 @@ async fn one(mut stream: UnixStream, behind: Behind) -> io::Result<()> {
     drop(line);
     let answer = match request {
         Ok(request) => behind.carry_out(request).await.map_or_else(Answer::Refused, Answer::Done),
-        Err(_) => Answer::Refused("Le service n'a pas compris la commande : sa version est-elle la même ?".to_owned()),
+        Err(_) => Answer::Refused(NOT_UNDERSTOOD.to_owned()),
     };
     let mut bytes = serde_json::to_vec(&answer)?;
     bytes.push(b'\n');
@@ -163,7 +170,18 @@ impl Behind {
             }
             Request::Contacts(contacts) => self.import(contacts).await,
             Request::Erase(number) => self.erase(number).await,
+            Request::Trace(call) => self.trace(call).await,
         }
+    }
+
+    /// Digits alone are a call's number; a Call-ID has more in it.
+    async fn trace(self, call: String) -> Result<Vec<String>, String> {
+        let of = call.parse().map_or_else(|_| LadderOf::Dialog(call), |id| LadderOf::Call(CallId(id)));
+        let (answer, ladder) = oneshot::channel();
+        let stopped = || StoreError::Stopped.to_string();
+        self.line.send(Inbox::Ladder(of, answer)).await.map_err(|_| stopped())?;
+        let rungs = ladder.await.map_err(|_| stopped())?;
+        rungs.iter().map(|rung| serde_json::to_string(rung).map_err(|error| error.to_string())).collect()
     }
 
     /// On a connection of its own, so that records never wait behind it; the line knows the names before the command has its answer.

@@ -1,6 +1,7 @@
-//! The resolver: where each trunk is, asked again and again, never on the signalling thread (RFC 3263 with SRV and A/AAAA).
+//! The resolver: where each trunk is, asked again and again, never on the signalling thread. What to ask, in which order and how long to believe it is
+//! `sip/locate`'s (RFC 3263).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -8,23 +9,36 @@ use hickory_resolver::proto::rr::RData;
 use tokio::sync::mpsc;
 
 use crate::sip::api::Transport;
-use crate::sip::uri::split_host_port;
+use crate::sip::locate::{self, LastGood, Plan, Srv};
 
+use super::clock::{self, System};
 use super::signalling::Inbox;
 
 /// A name is asked again after that time; the last good addresses stay in use meanwhile.
 const AGAIN: Duration = Duration::from_secs(60);
 /// After a failure sooner.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
-const DEFAULT_PORT: u16 = 5060;
 /// Targets of one SRV record set that are looked at.
 const MAX_TARGETS: usize = 8;
 
+/// The address itself, where the target is one: known from the first moment on.
+pub fn literal(target: &str, transport: Transport) -> Option<SocketAddr> {
+    match locate::plan(target, transport) {
+        Ok(Plan::Literal(address)) => Some(address),
+        Ok(Plan::Ask { .. }) | Err(_) => None,
+    }
+}
+
 /// Follows one trunk's name for ever; an address ([`literal`]) needs nobody to follow it.
 pub async fn follow(trunk: usize, target: String, transport: Transport, inbox: mpsc::Sender<Inbox>) {
-    if literal(&target).is_some() {
-        return;
-    }
+    let (srv, host, port) = match locate::plan(&target, transport) {
+        Ok(Plan::Literal(_)) => return,
+        Ok(Plan::Ask { srv, host, port }) => (srv, host, port),
+        Err(error) => {
+            tracing::error!(target, %error, "the trunk cannot be looked up");
+            return;
+        }
+    };
     let resolver = match TokioResolver::builder_tokio().and_then(|b| b.build()) {
         Ok(resolver) => resolver,
         Err(error) => {
@@ -32,60 +46,43 @@ pub async fn follow(trunk: usize, target: String, transport: Transport, inbox: m
             return;
         }
     };
+    let mut memory = LastGood::default();
     loop {
-        let addresses = locate(&resolver, &target, transport).await;
-        let pause = if addresses.is_empty() { AFTER_FAILURE } else { AGAIN };
-        if addresses.is_empty() {
-            tracing::warn!(target, "the trunk's name is not resolved; the last good addresses are kept");
-        } else if inbox.send(Inbox::Located(trunk, addresses)).await.is_err() {
+        let found = ask(&resolver, srv.as_deref(), &host, port).await;
+        let now = clock::instant();
+        memory.remember(now, &target, &found);
+        let believed = memory.recall(now, &target).to_vec();
+        if found.is_empty() {
+            tracing::warn!(target, kept = believed.len(), "the trunk's name is not resolved");
+        }
+        if inbox.send(Inbox::Located(trunk, believed)).await.is_err() {
             return;
         }
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(if found.is_empty() { AFTER_FAILURE } else { AGAIN }).await;
     }
 }
 
-/// The address itself, where the target is `ip` or `ip:port`.
-pub fn literal(target: &str) -> Option<SocketAddr> {
-    if let Ok(address) = target.parse::<SocketAddr>() {
-        return Some(address);
-    }
-    target.trim_matches(['[', ']']).parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, DEFAULT_PORT))
-}
-
-/// An explicit port means A/AAAA; without one SRV comes first (RFC 3263 4.2).
-async fn locate(resolver: &TokioResolver, target: &str, transport: Transport) -> Vec<SocketAddr> {
-    let Some((host, port)) = split_host_port(target) else { return Vec::new() };
-    if port.is_none() {
-        let service = match transport {
-            Transport::Udp => "_sip._udp",
-            Transport::Tcp => "_sip._tcp",
-        };
-        let found = by_srv(resolver, &format!("{service}.{host}")).await;
-        if !found.is_empty() {
-            return found;
+async fn ask(resolver: &TokioResolver, srv: Option<&str>, host: &str, port: u16) -> Vec<SocketAddr> {
+    let mut found = Vec::new();
+    if let Some(name) = srv {
+        for target in by_srv(resolver, name).await.into_iter().take(MAX_TARGETS) {
+            found.extend(by_name(resolver, &target.target, target.port).await);
         }
     }
-    by_name(resolver, host, port.unwrap_or(DEFAULT_PORT)).await
+    if found.is_empty() { by_name(resolver, host, port).await } else { found }
 }
 
-async fn by_srv(resolver: &TokioResolver, name: &str) -> Vec<SocketAddr> {
+/// Drawn by weight at each look-up; the one in use stays while it is there.
+async fn by_srv(resolver: &TokioResolver, name: &str) -> Vec<Srv> {
     let Ok(lookup) = resolver.srv_lookup(name).await else { return Vec::new() };
-    let mut targets: Vec<(u16, std::cmp::Reverse<u16>, String, u16)> = lookup
-        .answers()
-        .iter()
-        .filter_map(|record| match &record.data {
-            RData::SRV(srv) => Some((srv.priority, std::cmp::Reverse(srv.weight), srv.target.to_string(), srv.port)),
-            _ => None,
-        })
-        .collect();
-    targets.sort();
-    let mut found = Vec::new();
-    for (_, _, host, port) in targets.into_iter().take(MAX_TARGETS) {
-        found.extend(by_name(resolver, &host, port).await);
-    }
-    found
+    let records = lookup.answers().iter().filter_map(|record| match &record.data {
+        RData::SRV(srv) => Some(Srv { priority: srv.priority, weight: srv.weight, port: srv.port, target: srv.target.to_string() }),
+        _ => None,
+    });
+    locate::order(records.collect(), &mut System::default())
 }
 
+/// A, or AAAA where there is none.
 async fn by_name(resolver: &TokioResolver, host: &str, port: u16) -> Vec<SocketAddr> {
     match resolver.lookup_ip(host).await {
         Ok(lookup) => lookup.iter().map(|ip| SocketAddr::new(ip, port)).collect(),

@@ -1,10 +1,12 @@
 //! The tokio shell around the pure core: sockets, clocks, entropy, threads.
 //!
-//! [`signalling`] the one thread of signalling and rules · [`sip_io`] its sockets · [`rtp_io`] the media threads · [`clock`] time and entropy
+//! [`signalling`] the one thread of signalling and rules · [`sip_io`] its sockets · [`faces`] which of our addresses a peer sees · [`rtp_io`] the media threads · [`clock`] time and entropy
 
 pub mod clock;
 pub mod control;
 pub mod dns;
+pub mod faces;
+mod kept;
 pub mod rtp_io;
 pub mod run;
 pub mod signalling;

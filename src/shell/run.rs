@@ -12,11 +12,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::dialplan::rules::Rules;
 use crate::domain::call::Record;
-use crate::domain::callback::{Callback, CallbackId, Retry};
+use crate::domain::callback::Retry;
 use crate::domain::hours::Hours;
-use crate::domain::names::Names;
-use crate::domain::now::Now;
-use crate::domain::status::LineStatus;
+use crate::domain::status::{Health, LineStatus};
 use crate::exchange::lines::{LineSettings, Lines};
 use crate::exchange::{Config as ExchangeConfig, Exchange, Parts, Reload};
 use crate::media::relay;
@@ -25,17 +23,17 @@ use crate::sip::auth::PhoneAccount;
 use crate::sip::endpoint::{Config as EndpointConfig, Endpoint};
 use crate::sip::guard::{Guard, GuardConfig, PeerAddress};
 use crate::sip::registrar::{Registrar, RegistrarConfig};
-use crate::store::callbacks::Stranded;
 use crate::store::{self, StoreError};
 use crate::switchboard::config::{AttendantRules, CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
-use crate::switchboard::effect::Effect;
-use crate::switchboard::input::{Input, Seq};
+use crate::switchboard::input::Seq;
 use crate::switchboard::line::Line;
 
 use super::clock::{self, System};
 use super::dns;
+use super::faces::Faces;
+use super::kept::Kept;
 use super::rtp_io::{self, PortRange, RtpIo};
-use super::signalling::{Inbox, MAX_INBOX, Signalling, Surroundings, Tickets};
+use super::signalling::{Inbox, MAX_INBOX, Records, Signalling, Surroundings, Tickets};
 use super::sip_io::{MAX_STREAM_QUEUE, SipIo};
 use super::sounds;
 use crate::screen::{Plan, SignIn};
@@ -79,6 +77,8 @@ pub struct Service {
     pub silence_seconds: u32,
     pub limits: Limits,
     pub state: PathBuf,
+    /// Rows older than that many days are erased.
+    pub calls_days: u32,
     pub web_listen: Vec<SocketAddr>,
     pub web_hosts: Vec<String>,
 }
@@ -113,26 +113,12 @@ pub enum RunError {
 /// Reads the configuration again; the error is what to tell the owner, in French.
 pub type Reloader = Box<dyn Fn() -> Result<(Reload, Plan), String> + Send>;
 
-/// What the records hold for the line.
-struct Kept {
-    first_call: i64,
-    callbacks: Vec<Callback>,
-    next_callback: CallbackId,
-    stranded: Vec<Stranded>,
-    names: Names,
-}
-
 /// Runs until SIGTERM or SIGINT and the end of the drain.
 pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let now = clock::now();
     let mut opened = store::open(&service.state, now.wall)?;
-    let kept = Kept {
-        first_call: opened.greatest.0 + 1,
-        callbacks: opened.callbacks.clone(),
-        next_callback: opened.next_callback,
-        stranded: opened.stranded.clone(),
-        names: std::mem::take(&mut opened.names),
-    };
+    opened.keep_calls = Some(chrono::Days::new(u64::from(service.calls_days)));
+    let kept = Kept::of(&mut opened);
     let readers = opened.readers();
     if opened.torn > 0 {
         tracing::warn!(lines = opened.torn, "lines of the journal were torn and could not be read");
@@ -168,12 +154,15 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let prompts = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
         let _ = sounds_inbox.blocking_send(Inbox::Sounds(Box::new(sounds::read(folder, music))));
     })?;
-    let record_writer = writer.clone();
+    let (record_writer, health_writer) = (writer.clone(), writer.clone());
     let (ready, ready_end) = oneshot::channel();
     let signalling_rtp = rtp.clone();
     let signalling = std::thread::Builder::new().name("signalling".to_owned()).spawn(move || {
-        let record = Box::new(move |seq: Seq, record| record_writer.record(seq.0, record).map_err(|(_, record)| record));
-        signalling_thread(service, kept, inbox_end, signalling_rtp, record, status, ready)
+        let records = Records {
+            write: Box::new(move |records| record_writer.records(records)),
+            health: Box::new(move |now| health_writer.health_at(now)),
+        };
+        signalling_thread(service, kept, inbox_end, signalling_rtp, records, status, ready)
     })?;
     let result = match ready_end.blocking_recv() {
         // calls are taken from here on; "healthy" is said once they would hear everything
@@ -205,14 +194,12 @@ fn start_rtp(service: &Service, inbox: mpsc::Sender<Inbox>) -> Result<RtpIo, Run
     RtpIo::start(config, Arc::new(clock::instant), || Box::new(System::default()), reports).map_err(RunError::Rtp)
 }
 
-type Recorder = Box<dyn Fn(Seq, crate::domain::call::Record) -> Result<(), crate::domain::call::Record> + Send>;
-
 fn signalling_thread(
     service: Service,
     kept: Kept,
     inbox: mpsc::Receiver<Inbox>,
     rtp: Arc<RtpIo>,
-    record: Recorder,
+    records: Records,
     status: watch::Sender<Arc<LineStatus>>,
     ready: oneshot::Sender<Result<(), RunError>>,
 ) {
@@ -227,9 +214,12 @@ fn signalling_thread(
         let (events, streams) = mpsc::channel(MAX_STREAM_QUEUE);
         let sip = match SipIo::bind(&service.listen, service.advertise, events) {
             Ok(sip) => sip,
-            Err(error) => {
-                let places: Vec<String> = service.listen.iter().map(|(_, a)| a.to_string()).collect();
-                let _ = ready.send(Err(RunError::Bind(places.join(", "), error)));
+            Err((transport, address, error)) => {
+                let scheme = match transport {
+                    Transport::Udp => "udp",
+                    Transport::Tcp => "tcp",
+                };
+                let _ = ready.send(Err(RunError::Bind(format!("{scheme}:{address}"), error)));
                 return;
             }
         };
@@ -241,7 +231,8 @@ fn signalling_thread(
             streams,
             inbox,
             rtp,
-            record,
+            records,
+            health: Health::Ok,
             status,
             tickets: Tickets::default(),
             idle: false,
@@ -253,10 +244,16 @@ fn signalling_thread(
     });
 }
 
-fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(Seq, Record)>) {
+fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(u64, Record)>) {
     let now = clock::now();
     let first = |wanted: Transport| service.listen.iter().find(|(t, _)| *t == wanted).map(|(_, a)| *a);
-    let outside = Surroundings { rtp, udp: first(Transport::Udp), tcp: first(Transport::Tcp), advertise: service.advertise };
+    let outside = Surroundings {
+        rtp,
+        udp: first(Transport::Udp),
+        tcp: first(Transport::Tcp),
+        faces: Faces::new(service.advertise),
+        ports: service.ports,
+    };
     let limits = &service.limits;
     let guard = Guard::new(GuardConfig {
         phones: service.phone_nets,
@@ -302,13 +299,10 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
         kept.first_call,
         1,
     );
-    let mut out = Vec::new();
-    line.load(kept.callbacks, kept.next_callback, &mut out);
-    line.know(kept.names);
-    let unwritten = stranded(now, &mut line, kept.stranded, out);
+    let unwritten = kept.load(now, &mut line);
     let (mut lines, mut located) = (Lines::default(), Vec::new());
     for (trunk, (settings, _)) in service.trunks.into_iter().enumerate() {
-        located.extend(dns::literal(&settings.target).map(|address| (trunk, address)));
+        located.extend(dns::literal(&settings.target, settings.transport).map(|address| (trunk, address)));
         lines.add(settings);
     }
     let parts = Parts {
@@ -328,18 +322,6 @@ fn build(service: Service, kept: Kept, rtp: Arc<RtpIo>) -> (Exchange, VecDeque<(
         exchange.handle_located(now, trunk, vec![address]);
     }
     (exchange, unwritten)
-}
-
-/// Calls that the last process left without end open their callbacks; what is to be written of it, after what `out` holds already.
-fn stranded(now: Now, line: &mut Line, calls: Vec<Stranded>, mut out: Vec<Effect>) -> VecDeque<(Seq, Record)> {
-    for Stranded { call, at, party, name, form } in calls {
-        line.handle(now, Input::Interrupted { call, at, caller: party, name, form: Box::new(form) }, &mut out);
-    }
-    let record = |effect| match effect {
-        Effect::Record(seq, record) => Some((seq, record)),
-        _ => None,
-    };
-    out.into_iter().filter_map(record).collect()
 }
 
 /// The page, the resolver, the control socket and the signals, until all is over.
@@ -368,6 +350,8 @@ async fn signals(
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hangup = signal(SignalKind::hangup())?;
+    // a limit on the size of files is an error like a full disk's, not an end
+    let _sizes = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -1,5 +1,6 @@
 //! The signalling thread: sockets, records, page commands and time come in, the exchange decides, its outputs go out. No lock, no disk.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,19 +8,21 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::call::{LegId, Record};
+use crate::domain::ladder::Rung;
 use crate::domain::names::Contacts;
 use crate::domain::now::Instant;
-use crate::domain::status::LineStatus;
+use crate::domain::status::{Health, LineStatus};
 use crate::exchange::media_plan::Sounds;
-use crate::exchange::{Exchange, Output, Outside, Reload};
+use crate::exchange::{Exchange, LadderOf, Output, Outside, Reload};
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::sip::api::{Flow, Transport};
 use crate::switchboard::effect::{Answer, Refusal};
 use crate::switchboard::input::{Command, Seq, Ticket};
 
 use super::clock;
-use super::rtp_io::RtpIo;
-use super::sip_io::{SipIo, StreamEvent, facing};
+use super::faces::Faces;
+use super::rtp_io::{PortRange, RtpIo};
+use super::sip_io::{SipIo, StreamEvent};
 
 /// Datagrams read before outputs are sent: keeps answers prompt under a burst.
 const BATCH: usize = 64;
@@ -42,6 +45,8 @@ pub enum Inbox {
     Recorded(Seq),
     Command(Box<Command>, oneshot::Sender<Answer>),
     Located(usize, Vec<SocketAddr>),
+    /// The messages of a call, for whoever looks at it.
+    Ladder(LadderOf, oneshot::Sender<Vec<Rung>>),
     Sounds(Box<Sounds>),
     Contacts(Contacts),
     Reload(Box<Reload>),
@@ -55,16 +60,27 @@ pub struct Signalling {
     pub streams: mpsc::Receiver<StreamEvent>,
     pub inbox: mpsc::Receiver<Inbox>,
     pub rtp: Arc<RtpIo>,
-    /// Gives a record to the writer; it comes back when the writer's queue is full.
-    pub record: Box<dyn Fn(Seq, Record) -> Result<(), Record> + Send>,
-    /// Records that the writer's queue had no room for, in order.
-    pub unwritten: std::collections::VecDeque<(Seq, Record)>,
+    pub records: Records,
+    /// As the line was last told.
+    pub health: Health,
+    /// Records that were not given to the writer yet, in order.
+    pub unwritten: VecDeque<(u64, Record)>,
     pub status: watch::Sender<Arc<LineStatus>>,
     pub tickets: Tickets,
     /// Nothing runs any more after a drain.
     pub idle: bool,
     /// Commands that the relay's queue had no room for.
-    pub relay_backlog: std::collections::VecDeque<MediaCommand>,
+    pub relay_backlog: VecDeque<MediaCommand>,
+}
+
+type Together = Vec<(u64, Record)>;
+type Write = Box<dyn Fn(Together) -> Result<(), Together> + Send>;
+
+/// The writer, as this thread knows it: neither may wait.
+pub struct Records {
+    /// Takes records that belong together; they come back when the queue is full.
+    pub write: Write,
+    pub health: Box<dyn Fn(Instant) -> Health + Send>,
 }
 
 /// The page's questions under way.
@@ -84,6 +100,7 @@ impl Signalling {
         loop {
             self.drive_relay();
             self.drive_writer();
+            self.watch_records();
             dirty |= self.exchange.take_dirty();
             let mut wake = self.exchange.poll_timeout();
             if !self.relay_backlog.is_empty() || !self.unwritten.is_empty() {
@@ -147,6 +164,9 @@ impl Signalling {
                 self.exchange.handle_command(now, ticket, *command);
             }
             Inbox::Located(trunk, addresses) => self.exchange.handle_located(now, trunk, addresses),
+            Inbox::Ladder(of, answer) => {
+                let _ = answer.send(self.exchange.ladder(&of));
+            }
             Inbox::Contacts(contacts) => self.exchange.set_contacts(now, contacts),
             Inbox::Sounds(sounds) => self.exchange.set_sounds(*sounds),
             Inbox::Reload(reload) => self.exchange.reload(now, *reload),
@@ -165,8 +185,9 @@ impl Signalling {
             }
             StreamEvent::Message { flow, bytes } => self.exchange.handle_message(now, flow, &bytes),
             StreamEvent::Closed { connection } => {
-                self.sip.closed(connection);
-                self.exchange.handle_connection_lost(now, connection);
+                if let Some(remote) = self.sip.closed(connection) {
+                    self.exchange.handle_connection_lost(now, connection, remote);
+                }
             }
         }
     }
@@ -184,16 +205,28 @@ impl Signalling {
         }
     }
 
+    /// Hands on what one turn of the exchange wrote as one: the end of a call and its callback are never apart on the disk.
     fn drive_writer(&mut self) {
-        while let Some((seq, record)) = self.unwritten.pop_front() {
-            if let Err(record) = (self.record)(seq, record) {
-                self.unwritten.push_front((seq, record));
-                break;
-            }
+        if self.unwritten.is_empty() {
+            return;
+        }
+        if let Err(records) = (self.records.write)(std::mem::take(&mut self.unwritten).into()) {
+            self.unwritten = records.into();
         }
         while self.unwritten.len() > MAX_UNWRITTEN {
             tracing::error!("the writer takes no record any more: the oldest is lost");
             self.unwritten.pop_front();
+        }
+    }
+
+    /// A change of where records go is for the line to show.
+    fn watch_records(&mut self) {
+        let now = clock::now();
+        let health = (self.records.health)(now.instant);
+        if health != self.health {
+            self.health = health;
+            self.exchange.handle_records_health(now, health);
+            self.send_all();
         }
     }
 
@@ -212,19 +245,17 @@ impl Signalling {
         while let Some(output) = self.exchange.poll_output() {
             match output {
                 Output::Transmit(transmit) => {
-                    if let Some(connection) = self.sip.send(transmit) {
-                        self.sip.closed(connection);
-                        self.exchange.handle_connection_lost(clock::now(), connection);
+                    if let Some(connection) = self.sip.send(transmit)
+                        && let Some(remote) = self.sip.closed(connection)
+                    {
+                        self.exchange.handle_connection_lost(clock::now(), connection, remote);
                     }
                 }
                 Output::Media(command) => {
                     self.relay_backlog.push_back(command);
                     self.drive_relay();
                 }
-                Output::Record(seq, record) => {
-                    self.unwritten.push_back((seq, record));
-                    self.drive_writer();
-                }
+                Output::Record(seq, record) => self.unwritten.push_back((seq.0, record)),
                 Output::Reply(ticket, result) => {
                     if let Some(answer) = self.tickets.waiting.remove(&ticket) {
                         let _ = answer.send(result);
@@ -233,6 +264,7 @@ impl Signalling {
                 Output::Idle => self.idle = true,
             }
         }
+        self.drive_writer();
     }
 }
 
@@ -263,13 +295,14 @@ pub struct Surroundings {
     pub rtp: Arc<RtpIo>,
     pub udp: Option<SocketAddr>,
     pub tcp: Option<SocketAddr>,
-    pub advertise: Option<IpAddr>,
+    pub faces: Faces,
+    pub ports: PortRange,
 }
 
 impl Outside for Surroundings {
     fn reserve(&mut self, leg: LegId, peer: IpAddr) -> Option<SocketAddr> {
         let bound = self.udp.or(self.tcp)?;
-        let ip = facing(bound, self.advertise, peer);
+        let ip = self.faces.facing(bound.ip(), peer);
         self.rtp.reserve(leg).ok().map(|address| SocketAddr::new(ip, address.port()))
     }
 
@@ -278,6 +311,14 @@ impl Outside for Surroundings {
             Transport::Udp => self.udp,
             Transport::Tcp => self.tcp,
         }?;
-        Some(SocketAddr::new(facing(bound, self.advertise, peer), bound.port()))
+        Some(SocketAddr::new(self.faces.facing(bound.ip(), peer), bound.port()))
+    }
+
+    fn is_ours(&mut self, address: SocketAddr) -> bool {
+        let (ip, port) = (address.ip().to_canonical(), address.port());
+        let media = (self.ports.first..=self.ports.last).contains(&port);
+        let bound = [self.udp, self.tcp].into_iter().flatten();
+        let mut there = bound.filter(|bound| media || bound.port() == port);
+        there.any(|bound| self.faces.is_ours(bound.ip(), ip))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 use crate::sip::api::{Flow, Transmit, Transport};
 use crate::sip::wire::Framer;
 
+use super::faces::Faces;
+
 /// Bursts wait in the kernel, not in the network (measured: the default fails first).
 const SOCKET_BUFFER: usize = 8 << 20;
 /// Connections at once, of all phones and trunks together.
@@ -20,9 +22,9 @@ const MAX_CONNECTIONS: usize = 256;
 const MAX_QUEUED: usize = 64;
 /// Messages of all streams waiting for the signalling thread.
 pub const MAX_STREAM_QUEUE: usize = 1024;
-/// Peers whose facing address of ours is remembered.
-const MAX_FACES: usize = 1024;
 const READ_BLOCK: usize = 16 * 1024;
+/// A peer that does not take a connection within that time has no TCP for us: a large INVITE still goes by UDP before its caller gives up.
+const CONNECT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What a stream brings to the signalling thread.
 pub enum StreamEvent {
@@ -38,13 +40,19 @@ pub struct SipIo {
     by_remote: HashMap<SocketAddr, u64>,
     events: mpsc::Sender<StreamEvent>,
     next: u64,
-    advertise: Option<IpAddr>,
-    faces: HashMap<IpAddr, IpAddr>,
+    faces: Faces,
 }
 
 impl SipIo {
     /// Binds every `listen` address; must run inside a tokio runtime.
-    pub fn bind(listen: &[(Transport, SocketAddr)], advertise: Option<IpAddr>, events: mpsc::Sender<StreamEvent>) -> io::Result<SipIo> {
+    ///
+    /// # Errors
+    /// The address that cannot be had, and why.
+    pub fn bind(
+        listen: &[(Transport, SocketAddr)],
+        advertise: Option<IpAddr>,
+        events: mpsc::Sender<StreamEvent>,
+    ) -> Result<SipIo, (Transport, SocketAddr, io::Error)> {
         let mut io = SipIo {
             udp: Vec::new(),
             tcp_listeners: Vec::new(),
@@ -52,14 +60,14 @@ impl SipIo {
             by_remote: HashMap::new(),
             events,
             next: 0,
-            advertise,
-            faces: HashMap::new(),
+            faces: Faces::new(advertise),
         };
         for (transport, address) in listen {
-            match transport {
-                Transport::Udp => io.udp.push((bind_udp(*address)?, *address)),
-                Transport::Tcp => io.listen_tcp(*address)?,
-            }
+            let bound = match transport {
+                Transport::Udp => bind_udp(*address).map(|socket| io.udp.push((socket, *address))),
+                Transport::Tcp => io.listen_tcp(*address),
+            };
+            bound.map_err(|error| (*transport, *address, error))?;
         }
         Ok(io)
     }
@@ -73,7 +81,7 @@ impl SipIo {
         let listener = TcpListener::from_std(socket.into())?;
         self.tcp_listeners.push(address);
         let events = self.events.clone();
-        let advertise = self.advertise;
+        let advertise = self.faces.advertise();
         tokio::task::spawn_local(async move {
             let mut next = 0u64;
             loop {
@@ -94,13 +102,7 @@ impl SipIo {
 
     /// Our own address on that socket as `peer` reaches it; asked of the routing table once a peer at most.
     pub fn facing(&mut self, bound: SocketAddr, peer: IpAddr) -> IpAddr {
-        if self.advertise.is_some() || !bound.ip().is_unspecified() {
-            return facing(bound, self.advertise, peer);
-        }
-        if self.faces.len() >= MAX_FACES {
-            self.faces.clear();
-        }
-        *self.faces.entry(peer).or_insert_with(|| facing(bound, None, peer))
+        self.faces.facing(bound.ip(), peer)
     }
 
     /// The signalling thread learns of a connection; false when there are too many, and it is dropped.
@@ -113,12 +115,13 @@ impl SipIo {
         true
     }
 
-    pub fn closed(&mut self, connection: u64) {
-        if let Some((_, flow)) = self.connections.remove(&connection)
-            && self.by_remote.get(&flow.remote) == Some(&connection)
-        {
+    /// Forgets a connection; gives whom it was with.
+    pub fn closed(&mut self, connection: u64) -> Option<SocketAddr> {
+        let (_, flow) = self.connections.remove(&connection)?;
+        if self.by_remote.get(&flow.remote) == Some(&connection) {
             self.by_remote.remove(&flow.remote);
         }
+        Some(flow.remote)
     }
 
     /// Sends, or gives back the connection that is lost.
@@ -170,7 +173,10 @@ impl SipIo {
         self.opened(connection, flow, writer);
         let events = self.events.clone();
         tokio::task::spawn_local(async move {
-            match TcpStream::connect(flow.remote).await {
+            match tokio::time::timeout(CONNECT, TcpStream::connect(flow.remote))
+                .await
+                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            {
                 Ok(stream) => run(stream, flow, connection, reader, events).await,
                 Err(error) => {
                     tracing::debug!(remote = %flow.remote, %error, "no connection");
@@ -179,22 +185,6 @@ impl SipIo {
             }
         });
     }
-}
-
-/// Our own address as `peer` reaches it: the advertised one, the bound one, or the one the routing table would use.
-pub fn facing(bound: SocketAddr, advertise: Option<IpAddr>, peer: IpAddr) -> IpAddr {
-    if let Some(ip) = advertise {
-        return ip;
-    }
-    if !bound.ip().is_unspecified() {
-        return bound.ip();
-    }
-    let any: SocketAddr = match peer {
-        IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        IpAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    // connecting a datagram socket sends nothing: it only asks the routing table
-    std::net::UdpSocket::bind(any).and_then(|s| s.connect((peer, 9)).and_then(|()| s.local_addr())).map_or(bound.ip(), |a| a.ip())
 }
 
 fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {

@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::domain::hours::Hours;
 use crate::domain::status::LineStatus;
-use crate::screen::{self, Asked, Plan, ScreenParts, ScreenState, SignIn};
+use crate::exchange::LadderOf;
+use crate::screen::{self, Asked, LadderWanted, Plan, ScreenParts, ScreenState, SignIn};
 use crate::sip::api::Transport;
 use crate::store::{self, Readers, StoreError, Writer};
 
@@ -60,6 +61,8 @@ impl Web {
         }
         let (commands, asked) = mpsc::channel(MAX_ASKED);
         tokio::spawn(forward(asked, self.inbox.clone()));
+        let (ladders, wanted) = mpsc::channel(MAX_ASKED);
+        tokio::spawn(forward_ladders(wanted, self.inbox.clone()));
         let control = Control::bind(&self.state)?;
         tokio::spawn(sweep(self.writer.clone(), self.clips_days));
         let (writer, line, dir) = (self.writer.clone(), self.inbox, self.state);
@@ -69,6 +72,7 @@ impl Web {
             writer: self.writer,
             status: self.status,
             commands,
+            ladders,
             hosts: self.hosts,
             listen: self.listen.clone(),
             tls: false,
@@ -102,6 +106,14 @@ async fn sweep(writer: Writer, days: u32) {
             Ok(erased) => tracing::info!(erased, "recordings whose time was over are erased"),
             Err(StoreError::Stopped) => return,
             Err(error) => tracing::warn!(%error, "recordings whose time is over cannot be erased yet"),
+        }
+    }
+}
+
+async fn forward_ladders(mut wanted: mpsc::Receiver<LadderWanted>, inbox: mpsc::Sender<Inbox>) {
+    while let Some((call, answer)) = wanted.recv().await {
+        if inbox.send(Inbox::Ladder(LadderOf::Call(call), answer)).await.is_err() {
+            return;
         }
     }
 }

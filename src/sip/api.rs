@@ -63,6 +63,8 @@ pub struct Invite {
     pub sdp: Vec<u8>,
     /// Answer a 401/407 with these, once a nonce.
     pub credentials: Option<Credentials>,
+    /// Our TCP address, where the peer may be asked by TCP for what is too large for one datagram (RFC 3261 18.1.1).
+    pub large: Option<SocketAddr>,
 }
 
 #[derive(Debug)]
@@ -100,10 +102,11 @@ pub enum Event {
     Pong { session: SessionId, status: Option<u16> },
     /// REGISTER, or OPTIONS/SUBSCRIBE/… outside a dialog: answer it by `respond`.
     Request { id: RequestId, peer: Peer, flow: Flow, request: Box<Message> },
-    /// An INVITE that the reader refused; `from` is what could be read of its caller (RULES row 21).
+    /// An INVITE outside a dialog that the reader refused; `from` is what could be read of its caller (RULES row 21). Once a Call-ID.
     Malformed { peer: Peer, from: Option<String> },
-    /// An INVITE that found a full table; it was refused.
-    Refused { peer: Peer, request: Box<Message> },
+    /// An INVITE outside a dialog that the endpoint refused by itself with this status: 500 or 503 for want of a place, else by RFC 3261 8.2. Of a trunk's
+    /// once a Call-ID, and none of those that another branch brought too (482).
+    Refused { peer: Peer, status: u16, request: Box<Message> },
     /// The final response to our `request`, `None` on time-out or transport failure.
     Response { id: RequestId, response: Option<Box<Message>> },
 }
@@ -118,7 +121,7 @@ pub struct Transmit {
 // The endpoint's methods (see `endpoint`), all with `now: Instant` first:
 //   new(config: Config, entropy: Box<dyn Entropy>) -> Endpoint
 //   handle_message(now, peer: Peer, flow: Flow, bytes: &[u8])         one datagram, or one framed message of a stream
-//   handle_connection_lost(now, connection: u64)
+//   handle_connection_lost(now, connection: u64, remote: SocketAddr)   closed, or never opened
 //   handle_timeout(now) · poll_timeout(&self) -> Option<Instant> · poll_transmit(&mut self) -> Option<Transmit> · poll_event(&mut self) -> Option<Event>
 //   invite(now, Invite) -> Result<SessionId, Full>
 //   progress(now, session, status: u16, sdp: Option<Vec<u8>>)         180 or 183

@@ -26,17 +26,8 @@ const MAX_ADDRESSES: usize = 16;
 pub enum Plan {
     /// An address was written: nothing to ask.
     Literal(SocketAddr),
-    /// Ask in this order; the first query with an answer ends it, save that A and AAAA go together.
-    Ask(Vec<Query>),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Query {
-    /// Its answers go through [`order`]; each target is then asked for its addresses.
-    Srv(String),
-    /// The port to go with the addresses found.
-    A(String, u16),
-    Aaaa(String, u16),
+    /// A name: its SRV records where no port is written, whose answers go through [`order`]; without any, the addresses of the name itself.
+    Ask { srv: Option<String>, host: String, port: u16 },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,13 +67,8 @@ pub fn plan(target: &str, transport: Transport) -> Result<Plan, NotATarget> {
         Transport::Udp => "_sip._udp",
         Transport::Tcp => "_sip._tcp",
     };
-    let srv = port.is_none().then(|| Query::Srv(format!("{service}.{host}")));
-    Ok(Plan::Ask(srv.into_iter().chain(addresses(&host, port.unwrap_or(DEFAULT_PORT))).collect()))
-}
-
-/// The queries for the addresses of one name.
-pub fn addresses(host: &str, port: u16) -> [Query; 2] {
-    [Query::A(host.to_owned(), port), Query::Aaaa(host.to_owned(), port)]
+    let srv = port.is_none().then(|| format!("{service}.{host}"));
+    Ok(Plan::Ask { srv, host, port: port.unwrap_or(DEFAULT_PORT) })
 }
 
 /// The order to try SRV records in: by priority, within one by weighted chance (RFC 2782). A lone target `.` means no service: nothing is left.
@@ -136,14 +122,19 @@ impl Candidates {
         self.addresses.get(self.at).copied()
     }
 
-    /// The current one failed. False when that was the last: a new round begins.
-    pub fn fail(&mut self) -> bool {
-        self.at += 1;
-        let more = self.at < self.addresses.len();
-        if !more {
-            self.at = 0;
+    /// That one failed: the next one is current, where it still was. True when there is another to try.
+    pub fn fail(&mut self, failed: SocketAddr) -> bool {
+        if self.current() == Some(failed) {
+            self.at = (self.at + 1) % self.addresses.len();
         }
-        more
+        self.addresses.len() > 1
+    }
+
+    /// A new resolution: what is still there and worked last stays current.
+    pub fn renew(&mut self, found: impl IntoIterator<Item = SocketAddr>) {
+        let last = self.current();
+        *self = Candidates::new(found);
+        self.at = self.addresses.iter().position(|address| Some(*address) == last).unwrap_or(0);
     }
 
     pub fn all(&self) -> &[SocketAddr] {
@@ -203,9 +194,10 @@ mod tests {
 
     #[test]
     fn a_name_without_port_is_asked_for_srv_first_and_one_with_a_port_never() {
-        let [a, aaaa] = addresses("sip.op.example", 5060);
-        assert_eq!(plan("sip.op.example.", Transport::Tcp), Ok(Plan::Ask(vec![Query::Srv("_sip._tcp.sip.op.example".into()), a, aaaa])));
-        assert_eq!(plan("SIP.op.example:5080", Transport::Udp), Ok(Plan::Ask(addresses("sip.op.example", 5080).to_vec())));
+        let ask = |srv: Option<&str>, port| Ok(Plan::Ask { srv: srv.map(str::to_owned), host: "sip.op.example".into(), port });
+        assert_eq!(plan("sip.op.example.", Transport::Tcp), ask(Some("_sip._tcp.sip.op.example"), 5060));
+        assert_eq!(plan("sip.op.example", Transport::Udp), ask(Some("_sip._udp.sip.op.example"), 5060));
+        assert_eq!(plan("SIP.op.example:5080", Transport::Udp), ask(None, 5080));
         for bad in ["", ":5060", "op.example:0", "op.example:70000", "op example", "op..example", &"a".repeat(64)] {
             assert_eq!(plan(bad, Transport::Udp), Err(NotATarget), "{bad}");
         }
@@ -236,10 +228,17 @@ mod tests {
         let mut candidates = Candidates::new([a, b, a]);
         assert_eq!(candidates.all(), [a, b]);
         assert_eq!(candidates.current(), Some(a));
-        assert!(candidates.fail());
+        assert!(candidates.fail(a) && candidates.fail(a), "two requests to one address fail it once");
         assert_eq!(candidates.current(), Some(b));
-        assert!(!candidates.fail());
+        candidates.renew([a, b]);
+        assert_eq!(candidates.current(), Some(b), "what worked last stays");
+        assert!(candidates.fail(b));
         assert_eq!(candidates.current(), Some(a));
+        candidates.fail(a);
+        candidates.renew([a]);
+        assert_eq!((candidates.current(), candidates.fail(a)), (Some(a), false));
+        assert_eq!(candidates.current(), Some(a), "a lone one is tried again");
+        assert!(!Candidates::default().fail(a));
         assert_eq!(Candidates::default().current(), None);
     }
 

@@ -142,6 +142,12 @@ impl Registrar {
         self.bindings.get(extension).into_iter().flatten().map(|stored| stored.binding.clone()).collect()
     }
 
+    /// Is a phone but `own` registered from that host?
+    pub fn is_anothers(&self, own: Option<&Extension>, ip: std::net::IpAddr) -> bool {
+        let there = |stored: &Stored| stored.binding.flow.remote.ip().to_canonical() == ip.to_canonical();
+        self.bindings.iter().any(|(extension, contacts)| Some(extension) != own && contacts.iter().any(there))
+    }
+
     pub fn is_registered(&self, extension: &Extension) -> bool {
         self.bindings.contains_key(extension)
     }

@@ -52,6 +52,8 @@ pub struct Description {
     pub address: IpAddr,
     /// 0: refused or on hold the oldest way.
     pub port: u16,
+    /// Where it wants control packets: the next port, or what `a=rtcp` says (RFC 3605).
+    pub control: Option<SocketAddr>,
     /// The first of the two that the peer prefers.
     pub codec: Codec,
     pub telephone_event: Option<u8>,
@@ -66,7 +68,7 @@ pub enum Unusable {
     Unreadable,
     /// No G.711 audio over plain RTP.
     NoCodec,
-    /// Its address can be no peer's: multicast, broadcast.
+    /// Its address cannot be read, can be no peer's (multicast, broadcast), or may not be this one's.
     Address,
 }
 
@@ -113,12 +115,15 @@ fn stream(session: &Session, media: &sdp_types::Media) -> Result<Description, Un
     let connection = media.connections.first().or(session.connection.as_ref());
     let codec = preferred(&media.fmt).ok_or(Unusable::NoCodec)?;
     let address = connection.and_then(|c| address(&c.connection_address)).ok_or(Unusable::Address)?;
-    if address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
+    // 0.0.0.0 is the old hold (RFC 2543 B.5); nothing like it was ever said in IPv6
+    let nowhere = address.is_unspecified() && address.is_ipv6();
+    if nowhere || address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
         return Err(Unusable::Address);
     }
     Ok(Description {
         address,
         port: media.port,
+        control: control(media, address),
         codec,
         telephone_event: telephone_event(media),
         direction: direction(&media.attributes).or(direction(&session.attributes)).unwrap_or(Direction::SendRecv),
@@ -139,6 +144,16 @@ fn parse(bytes: &[u8]) -> Option<Session> {
 fn address(text: &str) -> Option<IpAddr> {
     // a multicast address may carry /ttl
     text.split('/').next()?.trim().parse().ok()
+}
+
+/// RFC 3605; the stream's own port there is a wish to have both on it (RFC 5761), which our answers never grant.
+fn control(media: &sdp_types::Media, address: IpAddr) -> Option<SocketAddr> {
+    let named = media.attributes.iter().find(|a| a.attribute == "rtcp").and_then(|a| a.value.as_deref());
+    let mut words = named.unwrap_or_default().split_whitespace();
+    match words.next().and_then(|port| port.parse::<u16>().ok()).filter(|port| *port != media.port) {
+        Some(port) => Some(SocketAddr::new(words.nth(2).map_or(Some(address), |a| a.parse().ok())?, port)),
+        None => media.port.checked_add(1).map(|port| SocketAddr::new(address, port)),
+    }
 }
 
 fn direction(attributes: &[sdp_types::Attribute]) -> Option<Direction> {
@@ -291,6 +306,21 @@ mod tests {
     }
 
     #[test]
+    fn control_packets_go_where_a_rtcp_says() {
+        let control = |line: &str| read(OFFER.replace("a=sendonly", line).as_bytes()).unwrap().control.map(|c| c.to_string());
+        for (line, expected) in [
+            ("a=sendonly", Some("127.0.0.2:4001")),
+            ("a=rtcp:53020", Some("127.0.0.2:53020")),
+            ("a=rtcp:53020 IN IP4 127.0.0.9", Some("127.0.0.9:53020")),
+            ("a=rtcp:53020 IN IP4 media.example", None),
+            ("a=rtcp:4000", Some("127.0.0.2:4001")),
+            ("a=rtcp:x", Some("127.0.0.2:4001")),
+        ] {
+            assert_eq!(control(line).as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
     fn an_unreadable_address_of_the_stream_is_not_replaced_by_the_session_s() {
         let offer = OFFER.replace("a=sendonly", "c=IN IP4 media.example\r\na=sendonly");
         assert_eq!(read(offer.as_bytes()), Err(Unusable::Address));
@@ -313,6 +343,7 @@ mod tests {
     fn without_g711_or_with_a_multicast_address_it_is_unusable() {
         assert_eq!(read(OFFER.replace(" 0 8 ", " ").as_bytes()), Err(Unusable::NoCodec));
         assert_eq!(read(OFFER.replace("c=IN IP4 127.0.0.2", "c=IN IP4 239.1.1.1").as_bytes()), Err(Unusable::Address));
+        assert_eq!(read(OFFER.replace("c=IN IP4 127.0.0.2", "c=IN IP6 ::").as_bytes()), Err(Unusable::Address));
         assert_eq!(read(b"not sdp"), Err(Unusable::Unreadable));
     }
 }

@@ -1,6 +1,6 @@
 //! One INVITE usage: its phase, its open offers, its unacknowledged 2xx. The endpoint drives it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +84,8 @@ pub(super) struct Session {
     /// Our Contact.
     pub contact: String,
     pub credentials: Option<Arc<Credentials>>,
+    /// Our TCP address for an INVITE too large for UDP, until TCP fails.
+    pub large: Option<SocketAddr>,
     /// We made the Call-ID (RFC 3261 14.1: who waits longer after glare).
     pub caller: bool,
     pub ours: Option<Ours>,
@@ -104,6 +106,7 @@ impl Session {
             flow,
             contact,
             credentials,
+            large: None,
             caller,
             ours: None,
             queued: None,

@@ -1,23 +1,21 @@
-//! The last messages of each call, for the ladder on its page and a pcap: bounded, and masked before anything is kept.
+//! The last messages of the line, for the ladder of a call on its page and a pcap: a ring of bounded size. Keeping one costs a copy; what is secret is masked
+//! when it is read, and nothing unmasked leaves this file.
 //!
-//! Credentials, media keys and every key pressed (INFO bodies) are masked with their length unchanged, so that what is kept stays a SIP message.
+//! Credentials, media keys and every key pressed (INFO bodies) are masked with their length unchanged, so that what is shown stays a SIP message.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use crate::domain::now::Now;
+use crate::domain::now::{Instant, Now};
 
 use super::api::Flow;
 
-/// Calls kept; the one that began first makes room.
-const MAX_CALLS: usize = 256;
-/// Messages kept of a call: the last ones.
-const MAX_MESSAGES: usize = 64;
+/// Messages kept, and their bytes: the oldest make room. A call between an operator and three phones has some forty of 600 bytes.
+const MAX_MESSAGES: usize = 16_384;
+const MAX_TOTAL: usize = 8 * 1024 * 1024;
 /// Longest message kept, in bytes; the rest is cut off.
 const MAX_BYTES: usize = 8192;
-/// All that is kept, in bytes; the oldest calls make room.
-const MAX_TOTAL: usize = 16 * 1024 * 1024;
-/// Longest Call-ID kept, in bytes; messages of longer ones are not.
-const MAX_CALL_ID: usize = 256;
+/// Messages given of one call: the last ones.
+const MAX_GIVEN: usize = 256;
 const MASK: u8 = b'*';
 /// Headers whose values give a password away to a patient guesser.
 const SECRET_HEADERS: [&[u8]; 4] = [b"authorization", b"proxy-authorization", b"authentication-info", b"proxy-authentication-info"];
@@ -34,63 +32,62 @@ pub struct Traced {
     pub bytes: Vec<u8>,
 }
 
+/// One message as it was; shown to nobody.
+struct Kept {
+    at: Now,
+    flow: Flow,
+    sent: bool,
+    bytes: Box<[u8]>,
+}
+
 #[derive(Default)]
 pub struct Trace {
-    calls: HashMap<String, VecDeque<Traced>>,
-    /// Call-IDs in the order of their first message.
-    order: VecDeque<String>,
+    ring: VecDeque<Kept>,
     total: usize,
 }
 
 impl Trace {
-    /// Keeps one message that was sent or received whole.
-    pub fn record(&mut self, at: Now, flow: Flow, sent: bool, call_id: &str, bytes: &[u8]) {
-        if call_id.is_empty() || call_id.len() > MAX_CALL_ID {
+    /// Keeps one message that was sent or received whole. What is too short for a message (a keep-alive) is not kept.
+    pub fn record(&mut self, at: Now, flow: Flow, sent: bool, bytes: &[u8]) {
+        if bytes.len() <= b"\r\n\r\n".len() {
             return;
         }
-        if !self.calls.contains_key(call_id) {
-            if self.order.len() >= MAX_CALLS {
-                self.forget_oldest();
-            }
-            self.order.push_back(call_id.to_owned());
-        }
-        let mut bytes = masked(bytes);
-        bytes.truncate(MAX_BYTES);
+        let bytes: Box<[u8]> = bytes.get(..MAX_BYTES).unwrap_or(bytes).into();
         self.total += bytes.len();
-        let messages = self.calls.entry(call_id.to_owned()).or_default();
-        if messages.len() >= MAX_MESSAGES
-            && let Some(oldest) = messages.pop_front()
-        {
+        self.ring.push_back(Kept { at, flow, sent, bytes });
+        while self.total > MAX_TOTAL || self.ring.len() > MAX_MESSAGES {
+            let Some(oldest) = self.ring.pop_front() else { return };
             self.total -= oldest.bytes.len();
         }
-        messages.push_back(Traced { at, flow, sent, bytes });
-        while self.total > MAX_TOTAL && self.order.len() > 1 {
-            self.forget_oldest();
-        }
     }
 
-    /// The messages of a call in their order; nothing for one that is not kept (any more).
-    pub fn messages(&self, call_id: &str) -> impl Iterator<Item = &Traced> {
-        self.calls.get(call_id).into_iter().flatten()
-    }
-
-    /// For an erasure by number: drops a call at once.
-    pub fn forget(&mut self, call_id: &str) {
-        self.order.retain(|kept| kept != call_id);
-        if let Some(messages) = self.calls.remove(call_id) {
-            self.total -= messages.iter().map(|m| m.bytes.len()).sum::<usize>();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some(oldest) = self.order.front().cloned() {
-            self.forget(&oldest);
-        }
+    /// The messages with one of these Call-IDs, from `since` on, in their order and masked; nothing where the ring has moved on.
+    pub fn messages(&self, since: Instant, call_ids: &[String]) -> Vec<Traced> {
+        let from = self.ring.partition_point(|kept| kept.at.instant < since);
+        let of_it =
+            |kept: &&Kept| header(&kept.bytes, b"call-id", b"i").is_some_and(|id| call_ids.iter().any(|wanted| wanted.as_bytes() == id));
+        let mut found: Vec<&Kept> = self.ring.range(from..).rev().filter(of_it).take(MAX_GIVEN).collect();
+        found.reverse();
+        found.into_iter().map(|kept| Traced { at: kept.at, flow: kept.flow, sent: kept.sent, bytes: masked(&kept.bytes) }).collect()
     }
 }
 
+/// The value of a message's first header of that name, long or compact, as it stands on its line.
+pub fn header<'a>(message: &'a [u8], long: &[u8], compact: &[u8]) -> Option<&'a [u8]> {
+    let lines = message.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end);
+    for line in lines.skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty()) {
+        let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
+        let (name, value) = line.split_at(colon);
+        let name = name.trim_ascii_end();
+        if name.eq_ignore_ascii_case(long) || name.eq_ignore_ascii_case(compact) {
+            return value.get(1..).map(<[u8]>::trim_ascii);
+        }
+    }
+    None
+}
+
 /// The same bytes with everything secret replaced by as many `*`.
-pub fn masked(message: &[u8]) -> Vec<u8> {
+fn masked(message: &[u8]) -> Vec<u8> {
     let mut out = message.to_vec();
     let mut keys = starts_with(message, b"info ");
     let mut secret = false;
@@ -196,37 +193,47 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_last_messages_of_the_last_calls_are_kept() {
-        let mut trace = Trace::default();
-        for i in 0..MAX_MESSAGES + 6 {
-            trace.record(now(), flow(), true, "a", format!("OPTIONS {i}\r\n\r\n").as_bytes());
-        }
-        assert_eq!(trace.messages("a").count(), MAX_MESSAGES);
-        assert!(trace.messages("a").next().unwrap().bytes.starts_with(b"OPTIONS 6\r"));
-        for i in 0..MAX_CALLS {
-            trace.record(now(), flow(), false, &format!("call-{i}"), b"x\r\n\r\n");
-        }
-        assert_eq!(trace.messages("a").count(), 0);
-        assert_eq!(trace.calls.len(), MAX_CALLS);
-        trace.record(now(), flow(), false, &"x".repeat(300), b"x");
-        assert_eq!(trace.calls.len(), MAX_CALLS);
-        trace.forget("call-5");
-        assert_eq!(trace.messages("call-5").count(), 0);
-        assert_eq!(trace.total, trace.calls.values().flatten().map(|m| m.bytes.len()).sum::<usize>());
+    fn message(call: usize, n: usize) -> Vec<u8> {
+        format!("OPTIONS sip:{n} SIP/2.0\r\nCall-ID : call-{call}\r\nAuthorization: Digest x\r\n\r\n").into_bytes()
     }
 
     #[test]
-    fn what_is_kept_has_a_bound_in_bytes() {
+    fn the_messages_of_a_call_come_masked_and_in_order() {
         let mut trace = Trace::default();
-        let long = vec![b'x'; 2 * MAX_BYTES];
-        for call in 0..100 {
-            for _ in 0..MAX_MESSAGES {
-                trace.record(now(), flow(), true, &format!("call-{call}"), &long);
-            }
+        for n in 0..6 {
+            trace.record(now(), flow(), n % 2 == 0, &message(n % 3, n));
         }
-        assert!(trace.total <= MAX_TOTAL);
-        assert_eq!(trace.messages("call-99").count(), MAX_MESSAGES);
-        assert_eq!(trace.messages("call-0").count(), 0);
+        trace.record(now(), flow(), false, b"\r\n\r\n");
+        assert_eq!(trace.ring.len(), 6);
+        let of = |ids: &[&str]| trace.messages(Instant::ZERO, &ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
+        let found = of(&["call-1", "call-2", "x"]);
+        let starts: Vec<&[u8]> = found.iter().map(|m| &m.bytes[..13]).collect();
+        assert_eq!(starts, [b"OPTIONS sip:1", b"OPTIONS sip:2", b"OPTIONS sip:4", b"OPTIONS sip:5"]);
+        assert!(found.iter().all(|m| !contains(&m.bytes, b"digest")));
+        assert!(of(&[]).is_empty() && of(&["call-"]).is_empty());
+        assert!(trace.messages(Instant(1), &["call-1".to_owned()]).is_empty(), "before the call began");
+    }
+
+    #[test]
+    fn a_header_is_found_by_both_names_and_not_in_the_body() {
+        let find = |text: &str| header(text.as_bytes(), b"call-id", b"i").map(|v| String::from_utf8(v.to_vec()).unwrap());
+        assert_eq!(find("\r\nINVITE x\r\nCALL-ID:  a@b \r\n\r\n").as_deref(), Some("a@b"));
+        assert_eq!(find("INVITE x\ni:c\n\n").as_deref(), Some("c"));
+        assert_eq!(find("INVITE sip:i:x\r\nTo: y\r\n\r\nCall-ID: z\r\n"), None);
+    }
+
+    #[test]
+    fn what_is_kept_and_what_is_given_have_bounds() {
+        let mut trace = Trace::default();
+        let long = [message(1, 1), vec![b'x'; 2 * MAX_BYTES]].concat();
+        for _ in 0..3000 {
+            trace.record(now(), flow(), true, &long);
+        }
+        assert!(trace.total <= MAX_TOTAL && trace.total == trace.ring.iter().map(|kept| kept.bytes.len()).sum::<usize>());
+        for n in 0..2 * MAX_MESSAGES {
+            trace.record(now(), flow(), true, &message(1, n));
+        }
+        assert_eq!(trace.ring.len(), MAX_MESSAGES);
+        assert_eq!(trace.messages(Instant::ZERO, &["call-1".to_owned()]).len(), MAX_GIVEN);
     }
 }

@@ -11,7 +11,7 @@ use super::message::{Message, Method, parse_cseq, parse_via};
 use super::uri::{self, Uri};
 
 pub use framer::{Broken, Framer};
-pub use refusal::caller_of;
+pub use refusal::{Names, caller_of, names_of};
 
 use head::{divide, field, has_bare_control, is_token, strip_crlf, unfold};
 use refusal::{is_status_line, refuse, unreadable};

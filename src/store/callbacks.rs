@@ -9,12 +9,15 @@ use crate::domain::call::CallId;
 use crate::domain::callback::{Callback, CallbackId, Fields};
 use crate::domain::identity::Caller;
 use crate::domain::number::E164;
+use crate::domain::outcome::Outcome;
 use crate::domain::text::ScreenText;
 
 /// `meta`: the greatest callback id ever given, whatever was erased since.
 pub const LAST_CALLBACK: &str = "last_callback";
 /// Closed entries of an answer at most; the newest ones.
 const CLOSED_MAX: i64 = 1_000;
+/// No bound: every open promise is shown.
+const OPEN_MAX: i64 = -1;
 
 /// What may be asked of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,16 +28,22 @@ pub enum View {
     All,
 }
 
-/// A call that the last process left without end and that no callback is about.
+/// An incoming call that left somebody to call back, without a callback about it: the last process left it without end, or died
+/// between the record of its end and that of its callback.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stranded {
     pub call: CallId,
     pub at: DateTime<Utc>,
     pub party: Caller,
     pub name: ScreenText,
+    pub outcome: Outcome,
     /// What a person had typed of it.
     pub form: Fields,
 }
+
+/// Word for word the condition of the index `calls_stranded`, so that a start looks at no other row. The switchboard's rule has the last word.
+const STRANDED: &str = "callback IS NULL AND direction = 'incoming' AND (outcome IN ('missed', 'attendant', 'interrupted')
+    OR (outcome = 'answered' AND reason IN ('promised', 'left_on_hold', 'cut')))";
 
 /// Writes an entry into the transaction that the caller holds; an older version changes nothing.
 pub fn apply(conn: &Connection, callback: &Callback) -> rusqlite::Result<()> {
@@ -60,7 +69,11 @@ pub fn apply(conn: &Connection, callback: &Callback) -> rusqlite::Result<()> {
 
 /// One view of the queue, in its order.
 pub fn list(conn: &Connection, view: View, now: DateTime<Utc>) -> Result<Vec<Callback>, StoreError> {
-    let mut found = load(conn)?;
+    let mut found = match view {
+        View::Due | View::Planned => open_ones(conn)?,
+        View::Done => closed_ones(conn)?,
+        View::All => load(conn)?,
+    };
     found.retain(|c| match view {
         View::Due => c.is_open() && !c.is_planned(now),
         View::Planned => c.is_planned(now),
@@ -106,31 +119,41 @@ pub fn each<E: From<StoreError>>(conn: &Connection, mut f: impl FnMut(Callback) 
 
 /// Every open entry, and the last closed ones.
 pub fn load(conn: &Connection) -> Result<Vec<Callback>, StoreError> {
-    let mut statement = conn.prepare_cached(
-        "SELECT data FROM callbacks WHERE is_open
-         UNION ALL SELECT * FROM (SELECT data FROM callbacks WHERE NOT is_open ORDER BY closed_at DESC LIMIT ?1)",
-    )?;
-    let rows = statement.query_map([CLOSED_MAX], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-    Ok(rows.iter().filter_map(|data| read(data)).collect())
+    let mut all = open_ones(conn)?;
+    all.extend(closed_ones(conn)?);
+    Ok(all)
 }
 
-/// Interrupted incoming calls that opened nothing yet, oldest first.
+fn open_ones(conn: &Connection) -> Result<Vec<Callback>, StoreError> {
+    read_all(conn, "SELECT data FROM callbacks WHERE is_open = 1 LIMIT ?1", OPEN_MAX)
+}
+
+fn closed_ones(conn: &Connection) -> Result<Vec<Callback>, StoreError> {
+    read_all(conn, "SELECT data FROM callbacks WHERE is_open = 0 ORDER BY closed_at DESC LIMIT ?1", CLOSED_MAX)
+}
+
+fn read_all(conn: &Connection, sql: &str, limit: i64) -> Result<Vec<Callback>, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map([limit], |row| Ok(row.get_ref(0)?.as_str().map(read)?))?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+/// Calls whose callback is missing, oldest first.
 pub fn stranded(conn: &Connection) -> Result<Vec<Stranded>, StoreError> {
-    let mut statement = conn.prepare(
-        "SELECT id, at, party, raw, name, fields FROM calls LEFT JOIN drafts ON drafts.call = calls.id
-         WHERE outcome = 'interrupted' AND direction = 'incoming' AND callback IS NULL ORDER BY id",
-    )?;
+    // left to itself, the planner reads every missed call there is
+    let mut statement = conn.prepare(&format!(
+        "SELECT id, at, party, raw, name, outcome, reason, fields FROM calls INDEXED BY calls_stranded
+         LEFT JOIN drafts ON drafts.call = calls.id WHERE {STRANDED} ORDER BY id"
+    ))?;
     let rows = statement.query_map([], |row| {
         let (kind, name): (String, String) = (row.get(2)?, row.get(4)?);
-        Ok(Stranded {
-            call: CallId(row.get(0)?),
-            at: DateTime::from_timestamp_millis(row.get(1)?).unwrap_or_default(),
-            party: super::calls::party(&kind, row.get(3)?),
-            name: ScreenText::clean(&name),
-            form: row.get::<_, Option<String>>(5)?.and_then(|fields| serde_json::from_str(&fields).ok()).unwrap_or_default(),
-        })
+        let (outcome, reason): (String, Option<String>) = (row.get(5)?, row.get(6)?);
+        let (call, at) = (CallId(row.get(0)?), DateTime::from_timestamp_millis(row.get(1)?).unwrap_or_default());
+        let (party, name) = (super::calls::party(&kind, row.get(3)?), ScreenText::clean(&name));
+        let form = row.get::<_, Option<String>>(7)?.and_then(|fields| serde_json::from_str(&fields).ok()).unwrap_or_default();
+        Ok(Outcome::from_words(&outcome, reason.as_deref()).map(|outcome| Stranded { call, at, party, name, outcome, form }))
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 /// A row that cannot be read is said, and does not hide the others.

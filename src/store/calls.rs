@@ -3,7 +3,7 @@
 //! An outage stands in the list under the negative of its own number, so that each row has one id.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use serde::{Serialize, Serializer};
 
 use super::error::StoreError;
@@ -33,10 +33,15 @@ pub struct Filter {
 }
 
 /// A place in the list: rows after it are older. As text `milliseconds.id`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
     at: i64,
     id: i64,
+}
+
+impl Cursor {
+    /// Before the newest.
+    const END: Cursor = Cursor { at: i64::MAX, id: i64::MAX };
 }
 
 impl std::fmt::Display for Cursor {
@@ -103,44 +108,42 @@ const COLUMNS: &str = "id, at, direction, party, raw, name, extension, answered_
 const OUTAGE_COLUMNS: &str =
     "-id AS id, from_at AS at, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL, 'outage', NULL, NULL, 0, to_at, what, NULL";
 
-/// One page of the list.
+/// One page of the list. What is asked for is built into the statement, so that each question has an index for its order.
 pub fn calls(conn: &Connection, filter: &Filter) -> Result<Page, StoreError> {
     let limit = filter.limit.clamp(1, LIMIT_MAX);
-    let mut wheres = String::from("at >= :from AND at < :to AND (at, id) < (:before_at, :before_id)");
-    let mut call_wheres = String::from(" AND (:outcome IS NULL OR outcome = :outcome)");
-    let outages = filter.number.is_none() && filter.outcome.as_deref().is_none_or(|o| o == OUTAGE);
-    call_wheres.push_str(if filter.number.is_some() { " AND number = :number" } else { " AND :number IS NULL" });
-    let sql = if outages {
-        format!(
-            "SELECT * FROM (SELECT {COLUMNS} FROM calls WHERE {wheres}{call_wheres} ORDER BY at DESC, id DESC LIMIT :limit)
-             UNION ALL SELECT * FROM (SELECT {OUTAGE_COLUMNS} FROM outages WHERE {outage_wheres} ORDER BY from_at DESC, id DESC LIMIT :limit)
-             ORDER BY 2 DESC, 1 DESC LIMIT :limit",
-            outage_wheres = "from_at >= :from AND from_at < :to AND (from_at, -id) < (:before_at, :before_id)"
-        )
-    } else {
-        wheres.push_str(&call_wheres);
-        format!("SELECT {COLUMNS} FROM calls WHERE {wheres} ORDER BY at DESC, id DESC LIMIT :limit")
-    };
-    let before = filter.before.unwrap_or(Cursor { at: i64::MAX, id: i64::MAX });
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows: Vec<CallRow> = statement
-        .query_map(
-            named_params! {
-                ":from": filter.from.map_or(i64::MIN, |t| t.timestamp_millis()),
-                ":to": filter.to.map_or(i64::MAX, |t| t.timestamp_millis()),
-                ":before_at": before.at,
-                ":before_id": before.id,
-                ":outcome": filter.outcome,
-                ":number": filter.number,
-                ":limit": i64::try_from(limit + 1).unwrap_or(i64::MAX),
-            },
-            row,
-        )?
-        .collect::<Result<_, _>>()?;
+    // one bound from above: of two, the index would follow one and look at every row between
+    let to = filter.to.map_or(Cursor::END, |t| Cursor { at: t.timestamp_millis(), id: i64::MIN });
+    let last = filter.before.map_or(to, |before| before.min(to));
+    let (from, rows_max) = (filter.from.map_or(i64::MIN, |t| t.timestamp_millis()), i64::try_from(limit + 1).unwrap_or(i64::MAX));
+    let mut given: Vec<(&str, &dyn ToSql)> = vec![(":at", &last.at), (":id", &last.id), (":from", &from), (":limit", &rows_max)];
+    given.extend(filter.number.as_ref().map(|number| (":number", number as &dyn ToSql)));
+    given.extend(filter.outcome.as_ref().map(|outcome| (":outcome", outcome as &dyn ToSql)));
+    let mut statement = conn.prepare_cached(&statement(filter))?;
+    let mut rows: Vec<CallRow> = statement.query_map(given.as_slice(), row)?.collect::<Result<_, _>>()?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|last| Cursor { at: last.at.timestamp_millis(), id: last.id });
     Ok(Page { calls: rows, next })
+}
+
+/// The question as SQL. A number has few rows: beside it the outcome only filters them (`+`: without its index).
+fn statement(filter: &Filter) -> String {
+    let asked = match (&filter.number, &filter.outcome) {
+        (Some(_), Some(_)) => " AND number = :number AND +outcome = :outcome",
+        (Some(_), None) => " AND number = :number",
+        (None, Some(_)) => " AND outcome = :outcome",
+        (None, None) => "",
+    };
+    let calls =
+        format!("SELECT {COLUMNS} FROM calls WHERE (at, id) < (:at, :id) AND at >= :from{asked} ORDER BY at DESC, id DESC LIMIT :limit");
+    if filter.number.is_some() || filter.outcome.as_deref().is_some_and(|o| o != OUTAGE) {
+        return calls;
+    }
+    format!(
+        "SELECT * FROM ({calls}) UNION ALL SELECT * FROM (SELECT {OUTAGE_COLUMNS} FROM outages
+         WHERE from_at <= :at AND from_at >= :from AND (from_at, -outages.id) < (:at, :id) ORDER BY from_at DESC, id DESC LIMIT :limit)
+         ORDER BY 2 DESC, 1 DESC LIMIT :limit"
+    )
 }
 
 /// One row by its id.
@@ -214,5 +217,31 @@ fn maybe_time<S: Serializer>(at: &Option<DateTime<Utc>>, s: S) -> Result<S::Ok, 
     match at {
         Some(at) => time(at, s),
         None => s.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_question_has_an_index_for_its_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let (conn, _lock) = crate::store::open_for_changes(dir.path()).unwrap();
+        let (number, outcome) = (Some("+33639980001".to_owned()), Some("missed".to_owned()));
+        for (filter, index) in [
+            (Filter::default(), "calls_by_time"),
+            (Filter { number: number.clone(), ..Filter::default() }, "calls_by_number"),
+            (Filter { outcome: outcome.clone(), ..Filter::default() }, "calls_by_outcome"),
+            (Filter { number, outcome, ..Filter::default() }, "calls_by_number"),
+        ] {
+            let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", statement(&filter))).unwrap();
+            // what is asked for may stay unbound: it changes no plan
+            let steps: Vec<String> = explain.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>().unwrap();
+            let of_calls: Vec<&String> = steps.iter().filter(|step| step.contains(" calls")).collect();
+            let wanted = format!("SEARCH calls USING INDEX {index} (");
+            assert!(!of_calls.is_empty() && of_calls.iter().all(|step| step.starts_with(&wanted)), "{filter:?}: {steps:?}");
+            assert!(filter == Filter::default() || steps.iter().all(|step| !step.contains("TEMP B-TREE")), "{filter:?}: {steps:?}");
+        }
     }
 }

@@ -6,20 +6,23 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
+use super::error::StoreError;
 use super::journal::Journal;
 use super::news::{Changed, News};
+use super::open::Opened;
 use super::record::{self, ALIVE};
-use super::writer::{Clock, Done, Health, Task};
+use super::retention::Retention;
+use super::writer::{Clock, Done, Health, Seen, Task};
 use crate::domain::call::Record;
 use crate::domain::now::Instant;
 
-/// Records in one transaction.
+/// Records in one transaction, give or take what belongs together.
 const GROUP: usize = 4_096;
 /// How long a group waits for another program's lock before it goes to the journal.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -42,35 +45,35 @@ pub(super) struct Thread {
     queue: Receiver<Task>,
     clock: Clock,
     done: Done,
-    health: Arc<AtomicU8>,
+    seen: Arc<Seen>,
     news: News,
+    retention: Option<Retention>,
     /// What neither the database nor the journal took.
     unsaved: Vec<Record>,
     lost: u64,
     /// When the database was last tried in vain.
     tried: Instant,
+    /// How far the journal is in the database already.
+    replayed: u64,
 }
 
 impl Thread {
-    #[allow(clippy::too_many_arguments, reason = "what the thread owns, given once")]
-    pub(super) fn new(
-        conn: Connection,
-        journal: Journal,
-        lock: File,
-        queue: Receiver<Task>,
-        clock: Clock,
-        done: Done,
-        health: Arc<AtomicU8>,
-        news: News,
-    ) -> Thread {
-        Thread { conn, journal, _lock: lock, queue, clock, done, health, news, unsaved: Vec::new(), lost: 0, tried: Instant::ZERO }
+    pub(super) fn new(opened: Opened, queue: Receiver<Task>, clock: Clock, done: Done, (seen, news): (Arc<Seen>, News)) -> Thread {
+        let Opened { conn, journal, lock, unsaved, keep_calls, alive, .. } = opened;
+        let retention = keep_calls.map(|days| Retention::new(days, alive));
+        let (lost, tried, replayed) = (0, Instant::ZERO, 0);
+        Thread { conn, journal, _lock: lock, queue, clock, done, seen, news, retention, unsaved, lost, tried, replayed }
     }
 
     /// Until [`Task::Stop`], or until nobody holds a handle any more.
     pub(super) fn run(mut self) {
+        if !self.settled() {
+            self.set_health(Health::Journal);
+        }
         loop {
             let wait = if self.settled() { HEARTBEAT } else { RETRY };
-            match self.queue.recv_timeout(wait) {
+            let task = self.queue.recv_timeout(if self.replayed > 0 { Duration::ZERO } else { wait });
+            match task {
                 Ok(task) => {
                     if !self.take(task) {
                         break;
@@ -94,10 +97,12 @@ impl Thread {
     fn take(&mut self, first: Task) -> bool {
         let mut group = Vec::new();
         let mut next = Some(first);
+        let mut tasks = 0;
         while let Some(task) = next {
+            tasks += 1;
             match task {
-                Task::Record(seq, record) => {
-                    group.push((seq, record));
+                Task::Records(records) => {
+                    group.extend(records);
                     if group.len() >= GROUP {
                         break;
                     }
@@ -115,6 +120,7 @@ impl Thread {
             next = self.queue.try_recv().ok();
         }
         self.write(group);
+        self.seen.finished.fetch_add(tasks, Ordering::Relaxed);
         true
     }
 
@@ -125,7 +131,9 @@ impl Thread {
         let (seqs, records): (Vec<u64>, Vec<Record>) = group.into_iter().unzip();
         let changes: Vec<Changed> = records.iter().filter_map(Changed::of).collect();
         let committed = self.settled() && self.commit_or_warn(&records, PATIENCE);
-        if !committed {
+        if committed {
+            self.set_health(Health::Ok);
+        } else {
             self.keep(records);
         }
         for seq in seqs {
@@ -165,48 +173,71 @@ impl Thread {
                 self.set_health(Health::Journal);
             }
             Err(error) => {
+                let known = self.seen.health.load(Ordering::Relaxed) == Health::Failing as u8;
                 let excess = self.unsaved.len().saturating_sub(UNSAVED_MAX);
                 self.unsaved.drain(..excess);
                 self.lost = self.lost.saturating_add(u64::try_from(excess).unwrap_or(u64::MAX));
-                tracing::error!(%error, unsaved = self.unsaved.len(), lost = self.lost, "neither the database nor the journal takes records");
+                if !known || excess > 0 {
+                    tracing::error!(%error, unsaved = self.unsaved.len(), lost = self.lost, "neither the database nor the journal takes records");
+                }
                 self.set_health(Health::Failing);
             }
         }
     }
 
-    /// Brings the journal and what memory holds into the database, when it is time to try.
+    /// Brings what waits outside the database into it, a group at a time, when it is time to try.
     fn retry(&mut self) {
-        if self.settled() || (self.clock)().instant.since(self.tried) < RETRY {
+        let now = (self.clock)().instant;
+        if self.settled() || (self.replayed == 0 && now.since(self.tried) < RETRY) {
             return;
         }
-        self.tried = (self.clock)().instant;
-        let replay = match self.journal.read() {
-            Ok(replay) => replay,
+        self.tried = now;
+        match self.replay() {
+            Ok(Some(next)) => self.replayed = next,
+            Ok(None) => {
+                self.unsaved.clear();
+                self.news.tell(Changed::Much);
+                match self.journal.clear() {
+                    Ok(()) => {
+                        tracing::info!("the journal is in the database");
+                        self.replayed = 0;
+                        self.set_health(Health::Ok);
+                    }
+                    // its records are played once more later, which changes nothing
+                    Err(error) => tracing::error!(%error, "the journal cannot be emptied"),
+                }
+            }
             Err(error) => {
-                tracing::error!(%error, "the journal cannot be read");
-                return self.set_health(Health::Failing);
+                tracing::debug!(%error, "the database still takes no records");
+                self.replayed = 0;
+                // memory may have gone on to a journal that has room again
+                if !self.unsaved.is_empty() {
+                    self.keep(Vec::new());
+                }
             }
-        };
-        let mut records = replay.records;
-        records.extend(self.unsaved.iter().cloned());
-        if let Err(error) = self.commit(&records, SHORT_PATIENCE) {
-            tracing::debug!(%error, "the database still takes no records");
-            return;
         }
-        self.unsaved.clear();
-        self.news.tell(Changed::Much);
-        match self.journal.clear() {
-            Ok(()) => {
-                tracing::info!(records = records.len(), torn = replay.torn, "the journal is in the database");
-                self.set_health(Health::Ok);
-            }
-            // its records are played once more later, which changes nothing
-            Err(error) => tracing::error!(%error, "the journal cannot be emptied"),
+    }
+
+    /// One group of the journal, at its end with what memory holds; where the next one begins.
+    fn replay(&mut self) -> Result<Option<u64>, StoreError> {
+        let alive = (self.clock)().wall.timestamp_millis();
+        self.conn.busy_timeout(SHORT_PATIENCE)?;
+        // the lock first: a journal is not read to be kept waiting
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let path = self.journal.path().to_owned();
+        let batch = self.journal.batch(self.replayed, GROUP).map_err(|source| StoreError::Journal { file: path, source })?;
+        let unsaved = if batch.next.is_none() { self.unsaved.as_slice() } else { &[] };
+        for record in batch.records.iter().chain(unsaved) {
+            record::apply(&tx, record)?;
         }
+        record::raise(&tx, ALIVE, alive)?;
+        tx.commit()?;
+        Ok(batch.next)
     }
 
     /// A moment of life that need not survive a power cut: no fsync for it, so the disk can rest.
     fn beat(&mut self) {
+        let now = (self.clock)();
         let beat = |conn: &Connection, alive: i64| -> rusqlite::Result<()> {
             conn.busy_timeout(SHORT_PATIENCE)?;
             conn.pragma_update(None, "synchronous", "NORMAL")?;
@@ -214,18 +245,36 @@ impl Thread {
             conn.pragma_update(None, "synchronous", "FULL")?;
             raised
         };
-        if let Err(error) = beat(&self.conn, (self.clock)().wall.timestamp_millis()) {
-            tracing::debug!(%error, "no heartbeat");
+        match beat(&self.conn, now.wall.timestamp_millis()) {
+            Ok(()) => {
+                self.set_health(Health::Ok);
+                self.journal.reserve();
+                if let Some(retention) = &mut self.retention {
+                    retention.turn(&mut self.conn, now);
+                }
+            }
+            // another program at it for a moment is nothing to tell; the next record sees for itself
+            Err(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the database takes no heartbeat");
+                self.set_health(Health::Journal);
+            }
         }
     }
 
     fn set_health(&self, health: Health) {
-        self.health.store(health as u8, Ordering::Relaxed);
+        self.seen.health.store(health as u8, Ordering::Relaxed);
     }
 
     fn finish(mut self) {
         self.tried = Instant::ZERO;
-        self.retry();
+        self.replayed = 0;
+        loop {
+            self.retry();
+            if self.replayed == 0 {
+                break;
+            }
+        }
         if self.settled() && self.commit_or_warn(&[], PATIENCE) {
             // one file to copy when the service is stopped
             let _ = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");

@@ -11,6 +11,12 @@ pub enum StoreError {
     Folder { dir: PathBuf, source: std::io::Error },
     #[error("Le journal {} ne peut pas être lu : {source}.", .file.display())]
     Journal { file: PathBuf, source: std::io::Error },
+    /// Nothing of it was changed.
+    #[error(
+        "La base de données {} est abîmée ({found}). Rien n'y a été touché. Remettez une sauvegarde : rappel restore FICHIER ; le fichier abîmé reste gardé.",
+        .file.display()
+    )]
+    Corrupt { file: PathBuf, found: String },
     #[error("La base de données ne peut pas être mise à jour : {0}.")]
     Migration(#[from] Box<refinery::Error>),
     /// Another process holds the database for longer than we wait.

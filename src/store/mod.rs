@@ -20,10 +20,13 @@ pub mod open;
 pub mod people;
 pub mod readers;
 pub mod record;
+mod retention;
 pub mod secret;
+mod takeover;
 pub mod writer;
 
 pub use error::StoreError;
 pub use open::{Opened, open, open_beside, open_for_changes};
 pub use readers::Readers;
+pub use takeover::STOPPED;
 pub use writer::{Health, Writer, WriterThread};

@@ -1,21 +1,21 @@
-//! Taking the state folder: the lock, the database, and what a dead process left behind.
+//! Taking the state folder: the lock, the database, checked and migrated; `takeover` sees to what a dead process left behind.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use chrono::{DateTime, Days, Utc};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use rustix::fs::{FlockOperation, flock};
 
-use super::callbacks::{self, LAST_CALLBACK, Stranded};
-use super::contacts;
+use super::callbacks::Stranded;
 use super::create;
 use super::error::StoreError;
 use super::journal::Journal;
 use super::readers::Readers;
-use super::record::{self, ALIVE, LAST_CALL};
+use super::takeover;
 use crate::domain::call::{CallId, Record};
 use crate::domain::callback::{Callback, CallbackId};
 use crate::domain::names::Names;
@@ -24,12 +24,10 @@ use crate::domain::names::Names;
 pub const FILE: &str = "rappel.db";
 /// The lock's name in the state folder. The kernel lets go of it when the process dies, however it dies.
 pub const LOCK: &str = "rappel.lock";
-/// How long the start waits for another program that holds the database.
+/// How long a command, and the making of the tables, wait for another program that holds the database.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A shorter absence than this lost no call: the operator's own retransmissions cover it (RFC 3261 timer A).
-const OUTAGE_MIN: chrono::Duration = chrono::Duration::seconds(1);
-/// `what` of the outage row for the time this process was dead.
-pub const STOPPED: &str = "process stopped";
+/// Up to this size the whole database is checked at each start: some 0.2 s. A larger one is looked at where it is read.
+const CHECKED_MAX: u64 = 64 * 1024 * 1024;
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -42,6 +40,8 @@ pub struct Opened {
     pub(super) journal: Journal,
     pub(super) lock: File,
     pub(super) dir: PathBuf,
+    /// What a database that takes no writes is still to be told.
+    pub(super) unsaved: Vec<Record>,
     /// The greatest call id ever given: the next one is one more.
     pub greatest: CallId,
     /// Calls that ran when the last process died: now `interrupted` (row 22).
@@ -50,6 +50,10 @@ pub struct Opened {
     pub callbacks: Vec<Callback>,
     pub next_callback: CallbackId,
     pub stranded: Vec<Stranded>,
+    /// Rows older than this are erased day by day; `None`: kept for ever. For whoever starts the writer to set.
+    pub keep_calls: Option<Days>,
+    /// When the process before this one last wrote.
+    pub alive: Option<DateTime<Utc>>,
     pub names: Names,
     /// The time without a process, when it is worth a row (row 27).
     pub outage: Option<(DateTime<Utc>, DateTime<Utc>)>,
@@ -71,38 +75,31 @@ pub fn open(dir: &Path, now: DateTime<Utc>) -> Result<Opened, StoreError> {
     let mut conn = connect(dir)?;
     let unreadable = |source| StoreError::Journal { file: dir.join(super::journal::FILE), source };
     let mut journal = Journal::open(dir).map_err(unreadable)?;
-    let replay = journal.read().map_err(unreadable)?;
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for record in &replay.records {
-        record::apply(&tx, record)?;
-    }
-    let alive = [meta(&tx, ALIVE)?, replay.records.iter().map(|r| record::latest(r).timestamp_millis()).max()].into_iter().flatten().max();
-    let interrupted = interrupt(&tx, alive.unwrap_or_default())?;
-    let outage = alive.and_then(DateTime::from_timestamp_millis).filter(|from| now - from >= OUTAGE_MIN).map(|from| (from, now));
-    if let Some((from, to)) = outage {
-        record::apply(&tx, &Record::Outage { from, to, what: STOPPED.to_owned() })?;
-    }
-    tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", params![ALIVE, now.timestamp_millis()])?;
-    let greatest = CallId(meta(&tx, LAST_CALL)?.unwrap_or_default());
-    let (callbacks, stranded) = (callbacks::load(&tx)?, callbacks::stranded(&tx)?);
-    let names = contacts::names(&tx)?;
-    let next_callback = CallbackId(meta(&tx, LAST_CALLBACK)?.unwrap_or_default() + 1);
-    tx.commit()?;
-    journal.clear().map_err(unreadable)?;
+    let taken = takeover::take(&mut conn, &dir.join(FILE), &mut journal, now, migrate)?;
+    let unsaved = match taken.unsaved {
+        Some(unsaved) => unsaved,
+        None => {
+            journal.clear().map_err(unreadable)?;
+            Vec::new()
+        }
+    };
     Ok(Opened {
         conn,
         journal,
         lock,
         dir: dir.to_owned(),
-        greatest,
-        callbacks,
-        next_callback,
-        stranded,
-        names,
-        interrupted,
-        outage,
-        replayed: replay.records.len(),
-        torn: replay.torn,
+        unsaved,
+        greatest: taken.greatest,
+        callbacks: taken.callbacks,
+        next_callback: taken.next_callback,
+        stranded: taken.stranded,
+        interrupted: taken.interrupted,
+        keep_calls: None,
+        alive: taken.alive,
+        outage: taken.outage,
+        replayed: taken.replayed,
+        torn: taken.torn,
+        names: taken.names,
     })
 }
 
@@ -143,8 +140,10 @@ pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
 fn connect(dir: &Path) -> Result<Connection, StoreError> {
     create::where_missing(dir)?;
     // SQLite gives -wal and -shm the mode of the database
-    let mut conn = Connection::open(dir.join(FILE))?;
+    let path = dir.join(FILE);
+    let mut conn = Connection::open(&path)?;
     conn.busy_timeout(PATIENCE)?;
+    whole(&conn, &path)?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
@@ -161,15 +160,18 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn meta(conn: &Connection, key: &str) -> rusqlite::Result<Option<i64>> {
-    conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()
-}
-
-/// Row 22: what still ran ended when the process was last seen alive, not before its own beginning.
-fn interrupt(conn: &Connection, alive: i64) -> rusqlite::Result<Vec<CallId>> {
-    conn.prepare(
-        "UPDATE calls SET outcome = 'interrupted', ended_at = max(at, coalesce(answered_at, at), ?1) WHERE outcome IS NULL RETURNING id",
-    )?
-    .query_map([alive], |row| row.get(0).map(CallId))?
-    .collect()
+/// Refuses a database that is damaged, and leaves every byte of it as it is.
+fn whole(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    // else the log would be written into the bad file when it is let go
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    let small = std::fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_MAX);
+    let check = if small { "PRAGMA quick_check(1)" } else { "SELECT 'ok' FROM sqlite_schema LIMIT 1" };
+    let said = conn.query_row(check, [], |row| row.get::<_, String>(0)).optional();
+    let found = match said {
+        Ok(Some(text)) if text != "ok" => text,
+        Ok(_) => return Ok(conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)?),
+        Err(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) => error.to_string(),
+        Err(error) => return Err(error.into()),
+    };
+    Err(StoreError::Corrupt { file: path.to_owned(), found })
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::call::Record;
 use crate::domain::now::Now;
-use crate::domain::status::Alert;
+use crate::domain::status::{Alert, Health};
 
 use super::effect::Effect;
 use super::line::Line;
@@ -20,6 +20,14 @@ const VOICEMAIL_CALLS: usize = 3;
 const VOICEMAIL_SPREAD: Duration = Duration::from_millis(500);
 /// A call given up sooner is `short` (row 3), and no voicemail's doing.
 pub(super) const SHORT: Duration = Duration::from_secs(3);
+
+/// Banners about the records: what happened, what it means, what to do.
+const JOURNAL: &str = "La base de données ne prend plus d'écriture : les appels passent et sont gardés dans le journal, sans perte. \
+    Vérifiez la place sur le disque, et qu'aucun autre programme n'utilise rappel.db ; tout sera repris sans redémarrage.";
+const FAILING: &str = "Le disque ne prend plus rien : les appels passent, mais ne sont notés qu'en mémoire, et un arrêt les perdrait. \
+    Libérez de la place sur le disque ; tout sera écrit dès que possible, sans redémarrage.";
+const STALLED: &str = "Le disque ne répond plus : les appels passent, mais ne sont notés qu'en mémoire, et un arrêt les perdrait. \
+    Vérifiez le disque ; tout sera écrit dès qu'il répondra, sans redémarrage.";
 
 #[derive(Debug)]
 pub(super) struct Alerts {
@@ -71,6 +79,20 @@ impl Alerts {
     pub(super) fn emergency(&mut self, now: Now) {
         self.clear("emergency");
         self.raise(now, "emergency", "Appel d'urgence passé : pendant 60 minutes, tous les postes sonnent à chaque appel.".to_owned());
+    }
+
+    /// What a person must know of where records go, and do about it; `true` when the banners changed.
+    pub(super) fn records(&mut self, now: Now, health: Health) -> bool {
+        let said = match health {
+            Health::Ok => None,
+            Health::Journal => Some(("journal", JOURNAL)),
+            Health::Failing => Some(("disk", FAILING)),
+            Health::Stalled => Some(("disk", STALLED)),
+        };
+        let before = self.shown.len();
+        self.shown.retain(|alert| !matches!(alert.kind, "journal" | "disk") || said.is_some_and(|(_, text)| alert.text == text));
+        let cleared = self.shown.len() != before;
+        said.is_some_and(|(kind, text)| self.raise(now, kind, text.to_owned())) || cleared
     }
 
     /// An incoming call ended after `rang`, given up by its caller or not.
@@ -165,6 +187,23 @@ mod tests {
         let said = "Votre opérateur reprend les appels au bout de 20 s : coupez sa messagerie ou baissez ring_seconds.".to_owned();
         assert_eq!(texts(&[20_100, 19_700, 20_400]), vec![said.clone()]);
         assert_eq!(texts(&[7_000, 20_100, 19_700, 20_400]), vec![said]);
+    }
+
+    #[test]
+    fn banners_about_the_records_follow_one_another_and_go_when_all_is_well() {
+        let now = |s| Now { instant: Instant::ZERO, wall: DateTime::from_timestamp(s, 0).unwrap_or_default() };
+        let mut alerts = Alerts::new(0);
+        alerts.emergency(now(0));
+        let kinds = |alerts: &Alerts| alerts.shown().iter().map(|a| (a.kind, a.since.timestamp())).collect::<Vec<_>>();
+        assert!(!alerts.records(now(1), Health::Ok));
+        assert!(alerts.records(now(2), Health::Journal) && !alerts.records(now(3), Health::Journal));
+        assert_eq!(kinds(&alerts), [("emergency", 0), ("journal", 2)]);
+        assert!(alerts.records(now(4), Health::Failing));
+        assert_eq!(kinds(&alerts), [("emergency", 0), ("disk", 4)]);
+        assert!(alerts.records(now(5), Health::Stalled));
+        assert_eq!(kinds(&alerts), [("emergency", 0), ("disk", 5)]);
+        assert!(alerts.records(now(6), Health::Ok));
+        assert_eq!(kinds(&alerts), [("emergency", 0)]);
     }
 
     #[test]

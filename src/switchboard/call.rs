@@ -161,7 +161,8 @@ pub(super) struct Transfer {
 pub(super) enum Stage {
     Target {
         leg: LegId,
-        extension: Extension,
+        /// `None`: outside.
+        extension: Option<Extension>,
     },
     /// Nobody answered there: the transferor's phone rings again, as soon as it can.
     Back(Option<LegId>),

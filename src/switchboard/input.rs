@@ -12,6 +12,8 @@ use crate::domain::identity::Caller;
 use crate::domain::key::Key;
 use crate::domain::names::Contacts;
 use crate::domain::number::E164;
+use crate::domain::outcome::Outcome;
+use crate::domain::status::Health;
 use crate::domain::text::ScreenText;
 
 /// A ticket of the page or of a command line: the answer goes back to whoever holds it.
@@ -72,8 +74,10 @@ pub enum Input {
     Contacts(Contacts),
     /// A command of the page.
     Page { ticket: Ticket, command: Command },
-    /// A call of the process before this one, whose end nobody saw (row 22).
-    Interrupted { call: CallId, at: DateTime<Utc>, caller: Caller, name: ScreenText, form: Box<Fields> },
+    /// A call of the process before this one that no callback is about: nobody saw its end (row 22), or its end alone was written.
+    Stranded { call: CallId, at: DateTime<Utc>, caller: Caller, name: ScreenText, outcome: Outcome, form: Box<Fields> },
+    /// Where records go from now on.
+    Records(Health),
     /// SIGTERM: new calls are refused, the running ones go on.
     Drain,
     /// The drain is over: everything ends.

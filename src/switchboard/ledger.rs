@@ -72,6 +72,19 @@ impl Missed {
             note: String::new(),
         }
     }
+
+    /// Whether such an end leaves somebody to call back, and how: the one rule, for calls that end and for those found at a start.
+    fn by(outcome: Outcome) -> Option<Missed> {
+        let lost = Missed::unanswered();
+        match outcome {
+            Outcome::Answered(Some(Why::Promised)) => Some(Missed { source: Source::DoubleCall, counted: false, ..lost }),
+            Outcome::Answered(Some(Why::LeftOnHold)) => Some(Missed { counted: false, left_on_hold: true, ..lost }),
+            Outcome::Answered(Some(Why::Cut)) => Some(Missed { counted: false, ..lost }),
+            Outcome::Attendant(_) => Some(Missed { source: Source::Attendant, ..lost }),
+            Outcome::Missed(_) | Outcome::Interrupted => Some(lost),
+            Outcome::Answered(None | Some(Why::Elsewhere)) | Outcome::Out(_) => None,
+        }
+    }
 }
 
 impl Ledger {
@@ -158,6 +171,12 @@ impl Line {
         self.config.callbacks.hours = hours;
     }
 
+    /// From the next promise on; those made keep their time.
+    pub fn set_promises(&mut self, promise: Duration, retry: Vec<Retry>) {
+        self.config.callbacks.promise = promise;
+        self.config.callbacks.retry = retry;
+    }
+
     /// Keeps and writes the next version.
     pub(super) fn keep(&mut self, mut callback: Callback, out: &mut Vec<Effect>) -> Seq {
         callback.version += 1;
@@ -183,24 +202,22 @@ impl Line {
         // a call 2 is kept as its form says
         let form = call.form.clone();
         let who = (form.party.clone().unwrap_or_else(|| call.party.clone()), call.name.clone(), form.clone());
-        let (at, lost) = (call.arrived.wall, Missed::unanswered());
+        let at = call.arrived.wall;
+        if matches!(outcome, Outcome::Attendant(_)) {
+            return self.attended(now, call, out);
+        }
+        if let Some(how) = Missed::by(outcome) {
+            let answered = matches!(outcome, Outcome::Answered(_));
+            if answered && form.party.as_ref().is_some_and(|typed| *typed != call.party) {
+                let sentence = format!("promis à un autre numéro par {}", self.person(call.extension.as_ref()));
+                self.closed_by_fact(now, call, sentence, false, out);
+            }
+            let promised = outcome == Outcome::Answered(Some(Why::Promised));
+            let owner = if promised { self.person(call.extension.as_ref()) } else { String::new() };
+            let shared = outcome == Outcome::Missed(Reason::CallerGaveUp) && self.is_shared(call);
+            return self.promised(now, at, (call.id, owner), who, Missed { shared, ..how }, out);
+        }
         match (outcome, call.direction) {
-            (Outcome::Answered(Some(why @ (Why::Cut | Why::LeftOnHold | Why::Promised))), _) => {
-                let source = if why == Why::Promised { Source::DoubleCall } else { Source::Missed };
-                let how = Missed { source, counted: false, left_on_hold: why == Why::LeftOnHold, ..lost };
-                if form.party.as_ref().is_some_and(|typed| *typed != call.party) {
-                    let sentence = format!("promis à un autre numéro par {}", self.person(call.extension.as_ref()));
-                    self.closed_by_fact(now, call, sentence, false, out);
-                }
-                let owner = if why == Why::Promised { self.person(call.extension.as_ref()) } else { String::new() };
-                self.promised(now, at, (call.id, owner), who, how, out);
-            }
-            (Outcome::Missed(reason), _) => {
-                let shared = reason == Reason::CallerGaveUp && self.is_shared(call);
-                self.promised(now, at, (call.id, String::new()), who, Missed { shared, ..lost }, out);
-            }
-            (Outcome::Attendant(_), _) => self.attended(now, call, out),
-            (Outcome::Interrupted, _) => self.promised(now, at, (call.id, String::new()), who, lost, out),
             (Outcome::Answered(why), Direction::Incoming) => {
                 let when = self.hour(call.connected.unwrap_or(now).wall);
                 let sentence = match why {
@@ -211,6 +228,8 @@ impl Line {
             }
             (Outcome::Answered(_), _) => self.called_back(now, call, out),
             (Outcome::Out(out_as), _) => self.tried(now, call, out_as, out),
+            // those are lost callers
+            (Outcome::Missed(_) | Outcome::Attendant(_) | Outcome::Interrupted, _) => {}
         }
     }
 
@@ -219,16 +238,18 @@ impl Line {
     }
 
     /// A caller of the process before this one.
-    pub(super) fn interrupted(
+    pub(super) fn stranded(
         &mut self,
         now: Now,
-        call: CallId,
-        at: DateTime<Utc>,
+        (call, at): (CallId, DateTime<Utc>),
         (caller, name, form): (Caller, ScreenText, Fields),
+        outcome: Outcome,
         out: &mut Vec<Effect>,
     ) {
-        let who = (form.party.clone().unwrap_or(caller), name, form);
-        self.promised(now, at, (call, String::new()), who, Missed::unanswered(), out);
+        if let Some(how) = Missed::by(outcome) {
+            let who = (form.party.clone().unwrap_or(caller), name, form);
+            self.promised(now, at, (call, String::new()), who, how, out);
+        }
     }
 
     /// A caller whom nobody answered.

@@ -132,7 +132,10 @@ impl Line {
             Input::UnknownSource { address } => self.dirty |= self.alerts.unknown_source(now, address),
             Input::Contacts(contacts) => self.contacts(contacts, out),
             Input::Page { ticket, command } => self.command(now, ticket, command, out),
-            Input::Interrupted { call, at, caller, name, form } => self.interrupted(now, call, at, (caller, name, *form), out),
+            Input::Stranded { call, at, caller, name, outcome, form } => {
+                self.stranded(now, (call, at), (caller, name, *form), outcome, out);
+            }
+            Input::Records(health) => self.dirty |= self.alerts.records(now, health),
             Input::Drain => self.drain(),
             Input::Stop => self.stop(now, out),
         }

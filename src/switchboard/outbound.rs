@@ -176,7 +176,7 @@ impl Line {
         match self.free_trunk() {
             Ok(trunk) => {
                 if let Some(extension) = &call.extension {
-                    self.started.entry(extension.clone()).or_default().push_back(now.instant);
+                    self.counts_outside(now, extension);
                 }
                 self.call_out(now, call, leg, (trunk, permit), opened, out);
             }
@@ -189,6 +189,11 @@ impl Line {
         let usable = || (0..self.config.trunks.len()).filter(|t| self.alerts.trunk_usable(*t));
         let free = usable().find(|t| self.config.trunks.get(*t).is_some_and(|trunk| self.legs.channels_used(*t) < trunk.channels));
         free.ok_or(if usable().next().is_none() { "ligne-indisponible" } else { "lignes-occupees" })
+    }
+
+    /// One more outside call of that phone in this hour.
+    pub(super) fn counts_outside(&mut self, now: Now, extension: &Extension) {
+        self.started.entry(extension.clone()).or_default().push_back(now.instant);
     }
 
     /// The phone has a call left in this hour.

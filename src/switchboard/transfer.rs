@@ -1,4 +1,4 @@
-//! A phone sends the party of its call to a colleague (RULES 2.6, row 23). The party is never dropped before both phones were tried.
+//! A phone sends the party of its call to a colleague or outside (RULES 2.6, row 23). The party is never dropped before both were tried.
 //!
 //! ```text
 //!   Talking -> Target -(answered)-> Talking with the target
@@ -6,38 +6,66 @@
 //!                '-(no answer)-> Back -(answered)-> Talking with the transferor
 //!                                 '-(no answer)-> answered, cut
 //! ```
+//! An outside target is called like any number that the phone dials: by its dial plan, counted in its hour, on a free channel.
 
-use crate::domain::call::{Extension, LegId};
+use std::time::Duration;
+
+use crate::dialplan::route::OutboundPermit;
+use crate::domain::call::{CallId, Extension, LegId};
 use crate::domain::now::Now;
 
 use super::call::{Call, End, Party, Stage, State, Talk, Transfer};
 use super::config::Route;
 use super::double_call::Step;
 use super::effect::{Effect, Refuse, Sound};
-use super::legs::LegState;
-use super::line::Line;
+use super::legs::{LegState, Who};
+use super::line::{Line, Phase};
 use super::timers::Owner;
 
 /// Said of a transfer that was answered, and of one that was not.
 const OK: u16 = 200;
 const UNAVAILABLE: u16 = 480;
+/// How long an outside target may ring, in seconds: it takes some to be reached, and its voicemail some more to answer.
+pub const OUTSIDE_SECONDS: u64 = 60;
+/// Two outside parties joined by a transfer are parted after this time, in seconds: a side that was lost without a word would hold two channels for ever.
+pub const BOTH_OUTSIDE_SECONDS: u64 = 4 * 3600;
+
+/// Where a party is sent.
+enum Target {
+    Colleague(Extension),
+    /// By that trunk.
+    Outside(usize, OutboundPermit),
+}
 
 impl Line {
+    /// REFER: refused unless it can be carried out at once, and the talk goes on then.
     pub(super) fn transfers(&mut self, now: Now, leg: LegId, digits: &str, out: &mut Vec<Effect>) {
         let Some(id) = self.legs.get(leg).filter(|l| l.state == LegState::Up).map(|l| l.call) else {
             out.push(Effect::Transfer { leg, accepted: false });
             return;
         };
-        let Some((party, from, from_holds, target)) = self.calls.get(&id).and_then(|call| self.transfer_wanted(call, leg, digits)) else {
+        let Some((party, from, from_holds, target)) = self.transfer_wanted(now, id, leg, digits) else {
             out.push(Effect::Transfer { leg, accepted: false });
             return;
         };
         let Some(mut call) = self.take(id) else { return };
         out.push(Effect::Transfer { leg, accepted: true });
-        out.push(Effect::Play(party.leg, Sound::Ringback));
-        let rung = self.ring_phone(now, &call, party.phone.as_ref(), target.clone(), out);
-        self.timers.set(Owner::Call(id), now.instant + self.config.ring_time);
-        let stage = Stage::Target { leg: rung, extension: target };
+        let (rung, extension, time) = match target {
+            Target::Colleague(extension) => {
+                out.push(Effect::Play(party.leg, Sound::Ringback));
+                let rung = self.ring_phone(now, &call, party.phone.as_ref(), extension.clone(), out);
+                (rung, Some(extension), self.config.ring_time)
+            }
+            Target::Outside(trunk, permit) => {
+                out.push(Effect::Play(party.leg, Sound::Music));
+                self.counts_outside(now, &from);
+                let far = self.legs.call(id, Who::Trunk(trunk));
+                out.push(Effect::CallOut { leg: far, trunk, permit });
+                (far, None, Duration::from_secs(OUTSIDE_SECONDS))
+            }
+        };
+        self.timers.set(Owner::Call(id), now.instant + time);
+        let stage = Stage::Target { leg: rung, extension };
         // in a double call the phone goes back to the other caller at once (RULES 4)
         let other = self.legs.desk(&from).and_then(|d| d.double.as_ref()).is_some_and(|d| d.step != Step::Waiting && d.heard() == Some(id));
         let from_leg = (!other).then_some(leg);
@@ -49,17 +77,24 @@ impl Line {
         }
     }
 
-    /// Who is transferred, by which phone, whether that holds, and to whom; only from a phone in a talk, only to an idle colleague.
-    fn transfer_wanted(&self, call: &Call, leg: LegId, digits: &str) -> Option<(Party, Extension, bool, Extension)> {
+    /// Who is transferred, by which phone, whether that holds, and to whom; only from a phone in a talk, to an idle colleague or to a number that it may dial
+    /// now. Nobody is sent to an emergency number: who needs one calls it, and is called back by it.
+    fn transfer_wanted(&mut self, now: Now, call: CallId, leg: LegId, digits: &str) -> Option<(Party, Extension, bool, Target)> {
+        let call = self.calls.get(&call)?;
         let State::Talking(talk) = &call.state else { return None };
         let (own, other) = talk.seen_from(leg);
         let from = own.phone.clone()?;
-        match self.config.router.route(&from, digits) {
-            Route::Extension(target) if target != from && other.phone.as_ref() != Some(&target) && self.is_idle(&target) => {
-                Some((Party { silent: false, ..other.clone() }, from, own.holds, target))
+        let (party, holds) = (Party { silent: false, ..other.clone() }, own.holds);
+        let target = match self.config.router.route(&from, digits) {
+            Route::Extension(target) if target != from && party.phone.as_ref() != Some(&target) && self.is_idle(&target) => {
+                Target::Colleague(target)
             }
-            Route::Extension(_) | Route::Switch(_) | Route::Outside(_) | Route::Emergency(_) | Route::Refused { .. } => None,
-        }
+            Route::Outside(permit) if self.phase == Phase::Running && self.within_the_hour(now, Some(&from)) => {
+                Target::Outside(self.free_trunk().ok()?, permit)
+            }
+            Route::Extension(_) | Route::Switch(_) | Route::Outside(_) | Route::Emergency(_) | Route::Refused { .. } => return None,
+        };
+        Some((party, from, holds, target))
     }
 
     pub(super) fn transfer_answered(&mut self, now: Now, mut call: Call, leg: LegId, out: &mut Vec<Effect>) {
@@ -70,17 +105,21 @@ impl Line {
         let (party, from_leg) = (transfer.party.clone(), transfer.from_leg);
         let phone = match &transfer.stage {
             Stage::Target { extension, .. } => extension.clone(),
-            Stage::Back(_) => transfer.from.clone(),
+            Stage::Back(_) => Some(transfer.from.clone()),
         };
         self.legs.up(leg);
         self.timers.cancel(Owner::Call(call.id));
-        let talk = Talk { caller: party, callee: Party::new(leg, Some(phone.clone())) };
+        let talk = Talk { caller: party, callee: Party::new(leg, phone.clone()) };
         talk.heard(out);
         if let Some(from) = from_leg {
             out.push(Effect::TransferResult { leg: from, status: OK });
             self.legs.close(from, Refuse::Cancelled, out);
         }
-        call.extension = Some(phone);
+        if talk.caller.phone.is_none() && talk.callee.phone.is_none() {
+            // no phone of ours watches over it any more
+            self.timers.set(Owner::Call(call.id), now.instant + Duration::from_secs(BOTH_OUTSIDE_SECONDS));
+        }
+        call.extension = phone.or(call.extension);
         call.since = now;
         call.state = State::Talking(talk);
         self.put(call);

@@ -69,6 +69,55 @@ pub fn tool(name: &str, package: &str) -> Option<PathBuf> {
     found
 }
 
+/// A small file system of its own that can be filled; goes with the test. `None` with the reason said where mounting is not permitted.
+pub struct SmallDisk {
+    pub folder: PathBuf,
+}
+
+impl SmallDisk {
+    pub fn mount(megabytes: u32) -> Option<SmallDisk> {
+        let folder = tempfile::tempdir().unwrap().keep();
+        let size = format!("size={megabytes}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&folder).stderr(Stdio::null()).status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(SmallDisk { folder });
+        }
+        let _ =
+            writeln!(std::io::stderr(), "\nskipped: no small disk to fill, mounting is not permitted here: a limit on file sizes serves");
+        None
+    }
+
+    /// Not a byte is left.
+    pub fn fill(&self) {
+        let mut file = std::fs::File::create(self.filler()).unwrap();
+        for size in [64 * 1024, 512, 1] {
+            while file.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+
+    pub fn free(&self) {
+        let _ = std::fs::remove_file(self.filler());
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.folder.join("filler")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
+        let _ = std::fs::remove_dir(&self.folder);
+    }
+}
+
+/// Files of the service's process grow no further than this from now on (`None`: as far as they like).
+pub fn limit_files(scene: &Scene, bytes: Option<u64>) {
+    let pid = scene.service.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
+    let limit = rustix::process::Rlimit { current: bytes, maximum: None };
+    rustix::process::prlimit(Some(pid.unwrap()), rustix::process::Resource::Fsize, limit).unwrap();
+}
+
 /// A process that ends with the test, its output in a file.
 pub struct Process {
     child: Child,

@@ -146,7 +146,7 @@ fn press(rig: &mut Rig, chance: &mut Seeded, at: u32, sequence: &mut u16, event:
         let header = Header { marker: n == 1, payload_type: 101, sequence: *sequence, timestamp: at, ssrc: 0x1234 };
         *sequence = sequence.wrapping_add(1);
         // the first packet stands for all: a key of which nothing arrives is no key
-        if n == 1 || chance.u32() % 10 > 0 {
+        if n == 1 || !chance.u32().is_multiple_of(10) {
             rig.hear(0, &[header.bytes().as_slice(), &[event, if end { 0x8a } else { 0x0a }, high, low]].concat());
         }
         if !end {

@@ -39,6 +39,7 @@ pub fn with(remote: SocketAddr) -> Negotiated {
         event_out: Some(101),
         event_in: Some(101),
         remote: Some(remote),
+        control: Some(SocketAddr::new(remote.ip(), remote.port() + 1)),
         send: true,
         receive: true,
         source: SourceRule::Address(remote.ip()),

@@ -39,6 +39,7 @@ pub fn negotiated(port: u16, law: Law) -> Negotiated {
         event_out: Some(96 + port as u8),
         event_in: Some(101),
         remote: Some(peer(port)),
+        control: Some(SocketAddr::new(peer(port).ip(), peer(port).port() + 1)),
         send: true,
         receive: true,
         source: SourceRule::Address(peer(port).ip()),

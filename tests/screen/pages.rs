@@ -38,7 +38,6 @@ pub fn callback(id: i64) -> Callback {
         to_confirm: false,
         folded: false,
         clips: Vec::new(),
-        named: false,
         marks: Vec::new(),
     }
 }

@@ -11,7 +11,7 @@ use rappel::domain::number::E164;
 use rappel::domain::status::LiveState;
 use rappel::domain::text::ScreenText;
 use rappel::switchboard::effect::Effect;
-use rappel::switchboard::input::{Gone, Input, Refusal, Seq};
+use rappel::switchboard::input::{Command, Gone, Input, Refusal, SecondCommand, SecondTarget, Seq, Ticket};
 
 use crate::house::*;
 
@@ -572,4 +572,22 @@ fn caller_1_hangs_up_while_the_attendant_has_call_2_which_goes_on() {
     house.press(b'1', &[&says(NAME)]);
     assert_eq!(house.leaves().1, ["end 2 attendant: busy during 1"]);
     house.at_rest();
+}
+
+#[test]
+fn until_the_thanks_the_page_takes_the_caller_back_and_call_1_may_be_ended_by_it() {
+    for end_first in [false, true] {
+        let mut house = waiting();
+        house.wait(14_000, &["overlay 1 None", "answer in1", &says(&format!("accueil-occupe {ASKED}"))]);
+        let target = Box::new(SecondTarget::default());
+        let what = SecondCommand::Take { end_first };
+        let effects = house.effects(Input::Page { ticket: Ticket(7), command: Command::Second { person: "P11".into(), target, what } });
+        let said: Vec<String> = effects.iter().map(words).filter(|word| !word.starts_with("callback ")).collect();
+        let taken = ["play in2 HoldMusic", "join in1 1", "write 2 answered by 11", "show 06 39 98 00 01 on 1"];
+        let ended = ["hang up in2", "end 1 answered"];
+        let wanted = [&taken[..], if end_first { &ended[..] } else { &[] }, &["reply 7 Ok(())"]].concat();
+        assert_eq!(said, wanted);
+        house.effects(Input::Stop);
+        house.at_rest();
+    }
 }

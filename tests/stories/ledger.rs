@@ -102,3 +102,31 @@ fn closing_by_a_person_has_five_results() {
     }
     assert_eq!(asks(&mut House::new(), CallbackCommand::Claim(id)), ["reply 7 Err(NotFound)"]);
 }
+
+#[test]
+fn a_start_finds_every_lost_caller_without_callback_and_nobody_else() {
+    use rappel::domain::call::{CallId, Direction, Record};
+    use rappel::domain::outcome::Outcome;
+
+    let (dir, at) = (tempfile::tempdir().unwrap(), chrono::DateTime::UNIX_EPOCH);
+    drop(rappel::store::open(dir.path(), at).unwrap());
+    let mut records = Vec::new();
+    for (n, outcome) in (1..).zip(Outcome::all()) {
+        for (id, direction) in [(2 * n, Direction::Incoming), (2 * n + 1, Direction::Outgoing)] {
+            let (call, name) = (CallId(id), ScreenText::default());
+            records.push(Record::Opened { call, at, direction, party: Caller::Withheld, name, extension: None });
+            records.push(Record::Ended { call, at, outcome, during: None, short: false });
+        }
+    }
+    rappel::store::journal::Journal::open(dir.path()).unwrap().append(&records).unwrap();
+    let found = rappel::store::open(dir.path(), at).unwrap().stranded;
+    // whatever the search gives, the rule opens; whatever the rule opens of incoming calls, the search gives
+    let mut house = House::new();
+    let mut opens = |outcome| {
+        let (call, caller, name, form) = (CallId(1), Caller::Withheld, ScreenText::default(), Box::default());
+        !ledger(&house.effects(Input::Stranded { call, at, caller, name, outcome, form })).is_empty()
+    };
+    let wanted: Vec<i64> = (1..).zip(Outcome::all()).filter(|(_, outcome)| opens(*outcome)).map(|(n, _)| 2 * n).collect();
+    assert_eq!(found.iter().map(|s| s.call.0).collect::<Vec<_>>(), wanted);
+    assert_eq!(wanted.len(), 3 + 9 + 10 + 1);
+}

@@ -407,7 +407,7 @@ fn doubled(house: &mut House, model: &mut Model, keys: &str, recalled: bool) {
 fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
     let scene = steps.len() % 16;
     let calls = if scene > 1 && scene < 8 { 1 } else { 1 + steps.len() / 16 % 2 };
-    let (second_by_phone, attendant) = (scene > 12, steps.len() / 2 % 2 == 0);
+    let (second_by_phone, attendant) = (scene > 12, (steps.len() / 2).is_multiple_of(2));
     let plans = Plans { phones: PHONES, trunks: 2, channels: 3, per_hour: 20, calls, second_by_phone, attendant, ..Plans::default() };
     let mut house = plans.house();
     let mut model = Model::default();

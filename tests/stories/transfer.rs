@@ -89,12 +89,87 @@ fn the_caller_leaves_during_a_transfer() {
 }
 
 #[test]
-fn a_transfer_to_itself_to_nobody_or_outside_is_refused_and_the_call_goes_on() {
-    for digits in ["11", "99", "0639980001", "abc"] {
+fn a_transfer_to_itself_to_nobody_to_a_barred_or_an_emergency_number_is_refused_and_the_call_goes_on() {
+    for digits in ["11", "99", "abc", "0899000000", "0033639980001x", "112", "18"] {
         let mut house = House::new();
         house.talk();
         house.tell(refer(digits), &["transfer of 1 refused"]);
         house.gone(CALLER, Gone::HungUp, &["hang up 1", "end 1 answered"]);
         house.at_rest();
     }
+}
+
+fn sent_outside() -> House {
+    let mut house = House::new();
+    house.talk();
+    house.tell(refer("00639980001"), &["transfer of 1 accepted", "play in1 Music", "call out on 3 by trunk 0"]);
+    house
+}
+
+#[test]
+fn a_transfer_outside_is_called_on_the_trunk_with_music_and_joined_when_it_answers() {
+    let mut house = sent_outside();
+    house.alive(THIRD);
+    house.gone(FIRST, Gone::HungUp, &[]);
+    house.answered(THIRD, &["join in1 3"]);
+    house.wait(3_600_000, &[]);
+    house.gone(CALLER, Gone::HungUp, &["hang up 3", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn a_transfer_outside_ends_with_the_target_too_and_tells_the_transferor_that_waited() {
+    let mut house = sent_outside();
+    house.answered(THIRD, &["join in1 3", "transfer of 1 ends 200", "hang up 1"]);
+    house.gone(THIRD, Gone::HungUp, &["hang up in1", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn an_outside_target_that_does_not_answer_gives_the_party_back() {
+    let mut house = sent_outside();
+    house.alive(THIRD);
+    house.wait(60_000, &["cancel 3", "transfer of 1 ends 480", "join in1 1"]);
+    house.gone(FIRST, Gone::HungUp, &["hang up in1", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn row_23_an_outside_target_refuses_and_nobody_answers_at_the_transferor() {
+    let mut house = sent_outside();
+    house.gone(FIRST, Gone::HungUp, &[]);
+    house.refused(THIRD, Refusal::Busy, &["ring 11 on 4"]);
+    house.alive(LegId(4));
+    house.wait(18_000, &["cancel 4", "hang up in1", "end 1 answered: cut"]);
+    house.at_rest();
+}
+
+#[test]
+fn the_party_leaves_while_the_outside_target_rings() {
+    let mut house = sent_outside();
+    house.gone(CALLER, Gone::HungUp, &["cancel 3", "hang up 1", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn a_transfer_outside_needs_a_channel_and_a_call_left_in_the_hour() {
+    for plans in [Plans { channels: 1, ..Plans::default() }, Plans { per_hour: 0, ..Plans::default() }] {
+        let mut house = plans.house();
+        house.talk();
+        house.tell(refer("0639980001"), &["transfer of 1 refused"]);
+    }
+    let mut house = Plans { per_hour: 1, ..Plans::default() }.house();
+    house.talk();
+    house.tell(refer("0639980001"), &["transfer of 1 accepted", "play in1 Music", "call out on 3 by trunk 0"]);
+    house.refused(THIRD, Refusal::Busy, &["transfer of 1 ends 480", "join in1 1"]);
+    house.tell(refer("0639980001"), &["transfer of 1 refused"]);
+}
+
+#[test]
+fn two_outside_parties_are_not_joined_for_ever() {
+    let mut house = sent_outside();
+    house.gone(FIRST, Gone::HungUp, &[]);
+    house.answered(THIRD, &["join in1 3"]);
+    house.wait(4 * 3_600_000, &["hang up 3", "hang up in1", "end 1 answered: cut"]);
+    house.at_rest();
 }

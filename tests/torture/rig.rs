@@ -32,8 +32,8 @@ pub struct Outcome {
     pub invite: Option<(Box<Message>, Option<Vec<u8>>)>,
     /// A request that somebody above the endpoint answers.
     pub request: Option<Box<Message>>,
-    /// A call that the reader refused, told of.
-    pub malformed: bool,
+    /// Times that it was told of as a call which was refused.
+    pub told: usize,
 }
 
 impl Outcome {
@@ -126,7 +126,7 @@ fn listen(endpoint: &mut Endpoint, now: Instant, name: &str) -> Outcome {
                 endpoint.respond(now, id, Message::reply(&request, 405, Some("t")));
                 outcome.request = Some(request);
             }
-            Event::Malformed { .. } => outcome.malformed = true,
+            Event::Malformed { .. } | Event::Refused { .. } => outcome.told += 1,
             other => panic!("{name}: {other:?}"),
         }
     }

@@ -293,6 +293,7 @@ pub fn call(from: Side) -> Invite {
         headers: vec![],
         sdp: SDP.to_vec(),
         credentials: None,
+        large: None,
     }
 }
 

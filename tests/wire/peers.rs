@@ -106,6 +106,8 @@ fn what_the_endpoint_refuses_by_itself() {
     pair.inject(&nowhere);
     pair.got_status(400);
     pair.events.retain(|(_, e)| !matches!(e, Event::Malformed { .. }));
+    // all have the same Call-ID: one call, told of once
+    assert!(matches!(pair.event(A), Event::Refused { .. }));
     pair.no_event();
     pair.finish();
 }
@@ -122,11 +124,48 @@ fn a_full_table_says_500_to_a_trunk_and_503_to_a_phone() {
         pair.a.handle_message(pair.now, peer, flow(A), &bytes);
         pair.flush();
         assert_eq!(pair.got_status(status).get("Retry-After").is_some(), status == 503);
-        assert!(matches!(pair.event(A), Event::Refused { .. }));
+        if status == 500 {
+            assert!(matches!(pair.event(A), Event::Refused { status: 500, .. }));
+        }
+        pair.no_event();
     }
     let now = pair.now;
     pair.a.refuse(now, session, 480, vec![]);
     assert_eq!(pair.a.counts().pending, 0);
+    pair.finish();
+}
+
+#[test]
+fn a_call_that_is_refused_at_once_is_told_of_once_and_a_flood_by_its_first() {
+    let mut pair = Pair::manual(55);
+    let spoilt = |n: u32, name: &'static str, value: &str, branch: &str| {
+        let mut invite = request("INVITE", "sip:0199000000@127.0.0.1", branch, 1, None, "");
+        invite.set("Call-ID", format!("call-{n}"));
+        match value {
+            "" => invite.remove(name),
+            value => invite.set(name, value),
+        }
+        invite
+    };
+    let table = [("Max-Forwards", "0", 483), ("Require", "nothing", 420), ("Accept", "text/plain", 406), ("Contact", "", 400)];
+    for (n, (name, value, expected)) in table.into_iter().enumerate() {
+        // the same again, and by another way
+        for branch in ["first", "first", "second"] {
+            pair.inject(&spoilt(n as u32, name, value, branch));
+            pair.got_status(expected);
+        }
+        let Event::Refused { status, request, .. } = pair.event(A) else { panic!("{name}") };
+        assert_eq!((status, request.from().uri.as_str()), (expected, "sip:0639980001@127.0.0.2"));
+        pair.no_event();
+    }
+    for n in 100..5000 {
+        pair.inject(&spoilt(n, "Max-Forwards", "0", &format!("b{n}")));
+    }
+    assert!((200..=256).contains(&pair.events.len()), "{}", pair.events.len());
+    pair.events.clear();
+    pair.run(Duration::from_secs(40));
+    pair.inject(&spoilt(9999, "Max-Forwards", "0", "later"));
+    assert!(matches!(pair.event(A), Event::Refused { status: 483, .. }), "calls are told of again");
     pair.finish();
 }
 
@@ -246,7 +285,7 @@ fn a_call_on_a_lost_connection_is_lost() {
     pair.flush();
     let Event::Invite { session, .. } = pair.event(A) else { panic!("INVITE") };
     let now = pair.now;
-    pair.a.handle_connection_lost(now, 4);
+    pair.a.handle_connection_lost(now, 4, flow(A).remote);
     pair.flush();
     assert!(matches!(pair.event(A), Event::Lost { session: s } if s == session));
     pair.finish();

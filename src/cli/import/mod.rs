@@ -79,7 +79,7 @@ pub fn run(what: &What, dir: &Path, out: &mut dyn Write) -> Result<(), ImportErr
     let request = Request::Contacts(gathered.into_contacts());
     let lines = through(dir, &request, |conn| match &request {
         Request::Contacts(contacts) => Ok(vec![contacts::merge(conn, contacts)?.to_string()]),
-        Request::People(_) | Request::Erase(_) => Ok(Vec::new()),
+        Request::People(_) | Request::Erase(_) | Request::Trace(_) => Ok(Vec::new()),
     })?;
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
     Ok(())

@@ -1,6 +1,7 @@
 //! One call as a test or a story handles it: ring, answer, refuse, cancel, hold, transfer, keys, hang up, and waiting for each.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,9 @@ pub use super::leg::{By, Phase};
 use super::sdp::{self, Codecs, Way};
 use super::sound::{Pitch, Sound};
 use super::{REQUEST_LIMIT, Shared, token};
+
+/// Version of a description that names another place: later than any other of a call.
+const MOVED: u32 = 1000;
 
 /// How a call is placed.
 #[derive(Clone, Debug)]
@@ -23,11 +27,13 @@ pub struct Dial {
     pub pitch: Option<Pitch>,
     /// Sends no sound at all.
     pub mute: bool,
+    /// Where its description says that it wants sound, when that is not where it is.
+    pub sound_at: Option<SocketAddr>,
 }
 
 impl Default for Dial {
     fn default() -> Dial {
-        Dial { from: None, headers: Vec::new(), codecs: Codecs::G711, pitch: None, mute: false }
+        Dial { from: None, headers: Vec::new(), codecs: Codecs::G711, pitch: None, mute: false, sound_at: None }
     }
 }
 
@@ -67,7 +73,7 @@ impl Call {
         let mut invite = agent.request(Method::Invite, &uri, (&ends.0, &ends.1), &id, core.next_cseq());
         dial.headers.iter().for_each(|(name, value)| invite.push(name, value.as_str()));
         invite.push("Content-Type", "application/sdp");
-        invite.body = sdp::body(sound.address(), dial.codecs, Way::SendRecv, 1);
+        invite.body = sdp::body(dial.sound_at.unwrap_or(sound.address()), dial.codecs, Way::SendRecv, 1);
         let leg = Leg::new(true, invite.clone(), agent.server, Arc::clone(&sound));
         core.legs.insert(id.clone(), Leg { target: uri, mute: dial.mute, ..leg });
         agent.start(&mut core, invite, agent.server);
@@ -133,6 +139,14 @@ impl Call {
         self.ask(Method::Invite, |leg, request| {
             request.push("Content-Type", "application/sdp");
             request.body = leg.body(way);
+        })
+    }
+
+    /// A re-INVITE that wants the sound there; its final status.
+    pub fn move_sound(&self, to: SocketAddr) -> Option<u16> {
+        self.ask(Method::Invite, |_, request| {
+            request.push("Content-Type", "application/sdp");
+            request.body = sdp::body(to, Codecs::G711, Way::SendRecv, MOVED);
         })
     }
 

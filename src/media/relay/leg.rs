@@ -22,6 +22,8 @@ pub(super) struct Leg {
     pub follow: Option<SocketAddr>,
     /// Where its control packets come from.
     pub control: Option<SocketAddr>,
+    /// Where its SDP wants them.
+    wanted: Option<SocketAddr>,
     pub pass_keys: bool,
     pub next_control: Instant,
     /// The name in its control reports, the same for the whole call (RFC 3550, 6.5.1).
@@ -40,6 +42,7 @@ impl Leg {
             send: false,
             follow: None,
             control: None,
+            wanted: None,
             pass_keys: false,
             next_control,
             cname,
@@ -65,6 +68,7 @@ impl Leg {
         self.outgoing.law = with.law;
         self.outgoing.event = with.event_out;
         self.remote = with.remote.filter(|to| sendable(*to));
+        self.wanted = with.control.filter(|to| sendable(*to));
         self.rule = Some(with.source);
         self.send = with.send;
         self.aim();
@@ -83,7 +87,10 @@ impl Leg {
     pub fn report(&mut self, now: Instant, port: u16, out: &mut impl FnMut(Datagram)) {
         let Some(to) = self.outgoing.to else { return };
         let learnt = self.control.filter(|control| control.ip() == to.ip());
-        let Some(to) = learnt.or_else(|| to.port().checked_add(1).map(|port| SocketAddr::new(to.ip(), port))) else { return };
+        // behind NAT the port of the SDP means nothing: the one after its sound's
+        let followed = self.follow.filter(|follow| Some(*follow) != self.remote);
+        let beside = followed.and_then(|to| to.port().checked_add(1).map(|port| SocketAddr::new(to.ip(), port)));
+        let Some(to) = learnt.or(if followed.is_some() { beside } else { self.wanted }) else { return };
         let outgoing = &self.outgoing;
         let sent =
             rtcp::Sent { ssrc: outgoing.line.ssrc, timestamp: outgoing.line.wall(now), packets: outgoing.packets, octets: outgoing.octets };

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::super::clips;
 use super::super::state::ScreenState;
 use super::forms::Failed;
 use super::words;
@@ -49,6 +50,8 @@ pub struct Row {
     pub facts: Vec<String>,
     pub subject: String,
     pub note: String,
+    /// Paths of what the caller said, oldest first.
+    pub clips: Vec<String>,
     /// What its fields hold: what was typed and refused, else what is known.
     pub form: Values,
     pub owners: Vec<Pick>,
@@ -89,6 +92,7 @@ impl Row {
             facts: facts(callback, now, hours),
             subject: callback.subject.clone(),
             note: callback.note.clone(),
+            clips: callback.clips.iter().copied().map(clips::path).collect(),
             form,
             owners: picks(&state.staff, &callback.owner),
             places: picks(&state.places, &callback.place),

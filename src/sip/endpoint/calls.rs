@@ -1,9 +1,10 @@
 //! Commands that make, answer and end sessions, and requests outside a dialog.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::domain::now::Instant;
-use crate::sip::api::{Event, Flow, Invite, RequestId, SessionId};
+use crate::sip::api::{Event, Flow, Invite, RequestId, SessionId, Transport};
 use crate::sip::client_tx::{Auth, ClientTx, Sending};
 use crate::sip::dialog::Dialog;
 use crate::sip::endpoint::io::{Owner, SessionTimer, Timer, TxId};
@@ -11,6 +12,11 @@ use crate::sip::endpoint::{Endpoint, Full, text};
 use crate::sip::message::{Message, Method};
 use crate::sip::session::{Bye, Cancel, Phase, Session, Unacked};
 use crate::sip::timers::{T1, T1_64, double};
+
+/// A larger request needs a transport with congestion control, the MTU of its way not being known (RFC 3261 18.1.1), in bytes.
+const MAX_UDP_REQUEST: usize = 1300;
+/// What our Via adds, in bytes.
+const VIA: usize = 100;
 
 impl Endpoint {
     /// Calls somebody. Ends in `Accepted`, `Rejected` or, after `cancel`, `Cancelled`.
@@ -21,7 +27,7 @@ impl Endpoint {
         let id = SessionId(self.new_id());
         let tag = self.random_hex();
         let call_id = format!("{}{}", self.random_hex(), self.random_hex());
-        let Invite { flow, request_uri, from, to, contact, headers, sdp, credentials } = invite;
+        let Invite { flow, request_uri, from, to, contact, headers, sdp, credentials, large } = invite;
         let mut request = Message::request(Method::Invite, request_uri);
         request.push("Max-Forwards", "70");
         request.push("From", format!("{from};tag={tag}"));
@@ -38,11 +44,45 @@ impl Endpoint {
         }
         let credentials = credentials.map(Arc::new);
         let auth = credentials.clone().map(|credentials| Box::new(Auth { credentials, nonces: Vec::new() }));
-        let tx = self.start_client(now, flow, Box::new(request), Owner::Invite(id), auth);
+        let tx = self.start_invite(now, flow, large, Box::new(request), (id, auth));
         let phase = Phase::Outgoing { tx, provisional: false, cancel: None };
         self.tags.insert(tag.clone(), id);
-        self.sessions.insert(id, Session::new(phase, Dialog::calling(call_id, tag, 1), flow, contact, credentials, true));
+        let session = Session::new(phase, Dialog::calling(call_id, tag, 1), flow, contact, credentials, true);
+        self.sessions.insert(id, Session { large, ..session });
         Ok(id)
+    }
+
+    /// Sends an INVITE, by TCP to `large` where it is too large for one datagram whose way is not known (18.1.1).
+    pub(super) fn start_invite(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        large: Option<SocketAddr>,
+        request: Box<Message>,
+        (id, auth): (SessionId, Option<Box<Auth>>),
+    ) -> TxId {
+        let flow = match large {
+            Some(local) if flow.transport == Transport::Udp && request.encode().len() + VIA > MAX_UDP_REQUEST => {
+                Flow { transport: Transport::Tcp, local, connection: None, ..flow }
+            }
+            Some(_) | None => flow,
+        };
+        self.start_client(now, flow, request, Owner::Invite(id), auth)
+    }
+
+    /// The TCP that a large INVITE was sent by is not to be had: the same by UDP, as to a peer that never heard of TCP (18.1.1). False when it was not that.
+    pub(super) fn fall_back_to_udp(&mut self, now: Instant, id: TxId) -> bool {
+        let Some(tx) = self.clients.get_mut(&id) else { return false };
+        let (Owner::Invite(session), Transport::Tcp, false) = (tx.owner, tx.flow.transport, tx.is_proceeding()) else { return false };
+        let Some(s) = self.sessions.get_mut(&session).filter(|s| s.flow.transport == Transport::Udp) else { return false };
+        s.large = None;
+        let (flow, auth) = (s.flow, tx.auth.take());
+        let Some(mut request) = tx.request.take() else { return false };
+        request.remove("Via");
+        self.drop_client(id);
+        let new = self.start_client(now, flow, request, Owner::Invite(session), auth);
+        self.moved(Owner::Invite(session), new);
+        true
     }
 
     /// Tells the caller 180 or 183, with a session description where there is sound before the answer.

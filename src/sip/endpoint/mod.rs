@@ -10,6 +10,7 @@
 //! | `responses` | what a response to ours leads to, time-outs and credentials |
 //! | `calls` | commands that make and end sessions |
 //! | `offers` | re-INVITE, UPDATE, REFER, NOTIFY, OPTIONS in a session |
+//! | `told` | which refused calls were told of |
 //! | `io` | names, timers, the queue of bytes |
 
 mod calls;
@@ -19,14 +20,17 @@ mod offers;
 mod requests;
 mod responses;
 mod text;
+mod told;
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 
 use crate::domain::entropy::Entropy;
 use crate::domain::now::Instant;
 use crate::sip::api::{Event, Flow, Peer, RequestId, SessionId, Transmit, Transport};
 use crate::sip::client_tx::{Auth, ClientTx, Ended, Sending};
 use crate::sip::endpoint::io::{Io, Owner, SessionTimer, Timer, TxId, random_hex};
+use crate::sip::endpoint::told::Told;
 use crate::sip::message::{Message, Method};
 use crate::sip::server_tx::ServerTx;
 use crate::sip::session::{Phase, Session};
@@ -93,6 +97,7 @@ pub struct Endpoint {
     /// Makes the To tags of stateless responses (RFC 3261 8.2.7).
     secret: u64,
     unreadable: u64,
+    told: Told,
 }
 
 impl Endpoint {
@@ -114,6 +119,7 @@ impl Endpoint {
             last_id: 0,
             secret,
             unreadable: 0,
+            told: Told::default(),
         }
     }
 
@@ -128,6 +134,11 @@ impl Endpoint {
 
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// The Call-ID of a session, while it is one.
+    pub fn call_id(&self, id: SessionId) -> Option<&str> {
+        self.sessions.get(&id).map(|session| session.dialog.call_id.as_str())
     }
 
     pub fn counts(&self) -> Counts {
@@ -162,13 +173,25 @@ impl Endpoint {
                     self.io.send(flow, reply);
                 }
                 if method == Some(Method::Invite) {
-                    self.events.push_back(Event::Malformed { peer, from: wire::caller_of(bytes) });
+                    self.tell_malformed(now, peer, bytes);
                 }
             }
             Read::Drop(why) => {
                 self.unreadable += 1;
                 tracing::debug!(remote = %flow.remote, why, "dropped by the reader");
             }
+        }
+    }
+
+    /// A call that nobody will hear of otherwise (row 21); a re-INVITE is none.
+    fn tell_malformed(&mut self, now: Instant, peer: Peer, bytes: &[u8]) {
+        let names = wire::names_of(bytes);
+        let news = match &names.call_id {
+            Some(call_id) => self.told.is_news(now, call_id),
+            None => self.told.is_news(now, bytes),
+        };
+        if news && !names.in_dialog {
+            self.events.push_back(Event::Malformed { peer, from: wire::caller_of(bytes) });
         }
     }
 
@@ -193,11 +216,13 @@ impl Endpoint {
         }
     }
 
-    /// A stream is closed: our open requests on it have failed, INVITEs of theirs on it are lost. Confirmed sessions go on: their next request opens or
-    /// reuses another connection.
-    pub fn handle_connection_lost(&mut self, now: Instant, connection: u64) {
+    /// A stream to `remote` is closed, or was never opened: our open requests on it have failed, INVITEs of theirs on it are lost. Confirmed sessions go on:
+    /// their next request opens or reuses another connection.
+    pub fn handle_connection_lost(&mut self, now: Instant, connection: u64, remote: SocketAddr) {
+        let opened_for = |flow: &Flow| flow.transport == Transport::Tcp && flow.connection.is_none() && flow.remote == remote;
         let on_it = |flow: &Flow| flow.connection == Some(connection);
-        let failed: Vec<TxId> = self.clients.iter().filter(|(_, tx)| tx.is_open() && on_it(&tx.flow)).map(|(id, _)| *id).collect();
+        let failed: Vec<TxId> =
+            self.clients.iter().filter(|(_, tx)| tx.is_open() && (on_it(&tx.flow) || opened_for(&tx.flow))).map(|(id, _)| *id).collect();
         for tx in self.servers.values_mut().filter(|tx| on_it(&tx.flow)) {
             tx.flow.connection = None;
         }
@@ -209,6 +234,9 @@ impl Endpoint {
             }
         }
         for id in failed {
+            if self.fall_back_to_udp(now, id) {
+                continue;
+            }
             let provisional = self.clients.get(&id).is_some_and(ClientTx::is_proceeding);
             self.on_client_failed(now, id, provisional);
         }

@@ -52,11 +52,12 @@ impl Endpoint {
             return self.on_cancel(now, inbound);
         }
         if let Some((status, headers)) = objection(&inbound) {
-            return self.refuse_stateless(&inbound, status, &headers);
+            self.refuse_stateless(&inbound, status, &headers);
+            return self.tell_refused(now, inbound, status);
         }
         let in_dialog = method != Method::Register && inbound.request.to().tag().is_some();
         if !self.has_room(in_dialog) {
-            return self.refuse_overloaded(&inbound);
+            return self.refuse_overloaded(now, inbound);
         }
         if in_dialog {
             self.on_in_dialog(now, inbound);
@@ -95,7 +96,8 @@ impl Endpoint {
             return self.refuse_stateless(&inbound, 482, &[]);
         }
         if inbound.request.contact().is_none() || inbound.request.from().tag().is_none() {
-            return self.refuse_stateless(&inbound, 400, &[]);
+            self.refuse_stateless(&inbound, 400, &[]);
+            return self.tell_refused(now, inbound, 400);
         }
         if self.pending >= self.config.pending || self.sessions.len() >= self.config.sessions {
             return self.refuse_invite_overloaded(now, inbound);
@@ -204,14 +206,25 @@ impl Endpoint {
         let tx = self.new_server(now, &inbound);
         let reply = self.overload_reply(&inbound);
         self.respond_in(now, tx, &reply);
-        let Inbound { peer, request, .. } = inbound;
-        self.events.push_back(Event::Refused { peer, request });
+        let status = Self::overloaded(inbound.peer);
+        self.tell_refused(now, inbound, status);
     }
 
-    /// No transaction can be held: nothing is, and a flood is told of by nobody.
-    fn refuse_overloaded(&mut self, inbound: &Inbound) {
-        let reply = self.overload_reply(inbound);
+    /// No transaction can be held: none is.
+    fn refuse_overloaded(&mut self, now: Instant, inbound: Inbound) {
+        let reply = self.overload_reply(&inbound);
         self.io.send(inbound.back, reply.encode());
+        let status = Self::overloaded(inbound.peer);
+        self.tell_refused(now, inbound, status);
+    }
+
+    /// A call of the trunk's that nobody will hear of otherwise.
+    fn tell_refused(&mut self, now: Instant, inbound: Inbound, status: u16) {
+        let Inbound { method, peer, request, .. } = inbound;
+        let call = method == Method::Invite && request.to().tag().is_none();
+        if call && matches!(peer, Peer::Trunk(_)) && self.told.is_news(now, request.call_id()) {
+            self.events.push_back(Event::Refused { peer, status, request });
+        }
     }
 
     fn overload_reply(&self, inbound: &Inbound) -> Message {
@@ -249,6 +262,9 @@ fn objection(inbound: &Inbound) -> Option<(u16, Vec<(&'static str, String)>)> {
     let spent = request.get("Max-Forwards").is_some_and(|hops| hops.trim() == "0");
     if spent && inbound.method == Method::Invite {
         return Some((483, Vec::new()));
+    }
+    if inbound.method == Method::Invite && !text::accepts_sdp(request) {
+        return Some((406, vec![("Accept", text::SDP.to_owned())]));
     }
     // none of the extensions that a request may require is ours: 100rel and timer are refused by their own RFCs' means (3262 3, 4028 6)
     let required = request.list("Require");

@@ -269,7 +269,13 @@ impl Endpoint {
         request.remove("Via");
         request.set("CSeq", format!("{cseq} {}", method.as_str()));
         request.set(answered, value);
-        let new = self.start_client(now, flow, request, owner, Some(auth));
+        let new = match owner {
+            Owner::Invite(id) => {
+                let large = self.sessions.get(&id).and_then(|s| s.large);
+                self.start_invite(now, flow, large, request, (id, Some(auth)))
+            }
+            _ => self.start_client(now, flow, request, owner, Some(auth)),
+        };
         self.moved(owner, new);
         true
     }
@@ -288,7 +294,7 @@ impl Endpoint {
     }
 
     /// The request of that owner goes on in another transaction.
-    fn moved(&mut self, owner: Owner, new: TxId) {
+    pub(super) fn moved(&mut self, owner: Owner, new: TxId) {
         match owner {
             Owner::Invite(id) => {
                 if let Some(Phase::Outgoing { tx, .. }) = self.sessions.get_mut(&id).map(|s| &mut s.phase) {

@@ -138,6 +138,14 @@ fn sdp_part(body: &[u8], boundary: &str) -> Option<Vec<u8>> {
     None
 }
 
+/// Our answer to an INVITE is a session description: can its sender read one (RFC 3261 20.1, 21.4.7)? Without Accept it can; an empty one, which forbids
+/// everything by the letter, is a fault that costs no caller.
+pub(super) fn accepts_sdp(request: &Message) -> bool {
+    let kinds = request.list("Accept");
+    let mut kinds = kinds.iter().map(|kind| kind.split(';').next().unwrap_or("").trim()).filter(|kind| !kind.is_empty()).peekable();
+    kinds.peek().is_none() || kinds.any(|kind| [SDP, "application/*", "*/*"].iter().any(|ours| kind.eq_ignore_ascii_case(ours)))
+}
+
 fn starts_with(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
@@ -174,6 +182,18 @@ mod tests {
         assert_eq!(to(&of("10.0.0.4:5070", false), Peer::Phone), "192.0.2.7:6000");
         assert_eq!(sent_by("[2001:db8::1]:5062"), ("[2001:db8::1]", 5062));
         assert_eq!(sent_by("2001:db8::1"), ("2001:db8::1", 5060));
+    }
+
+    #[test]
+    fn only_who_lists_other_kinds_alone_cannot_read_our_answer() {
+        let accepts = |lines: &[&str]| {
+            let mut request = Message::request(crate::sip::message::Method::Invite, "sip:x");
+            lines.iter().for_each(|line| request.push("Accept", *line));
+            accepts_sdp(&request)
+        };
+        assert!(accepts(&[]) && accepts(&[""]) && accepts(&["text/html, Application/SDP;level=1"]) && accepts(&["text/html", "*/*"]));
+        assert!(accepts(&["application/*;q=0.5"]));
+        assert!(!accepts(&["text/nobodyKnowsThis"]) && !accepts(&["application/sdpx, text/plain"]));
     }
 
     #[test]

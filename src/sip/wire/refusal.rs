@@ -76,6 +76,31 @@ pub fn caller_of(bytes: &[u8]) -> Option<String> {
     from.or(asserted)
 }
 
+/// What tells one refused message from another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    pub call_id: Option<String>,
+    /// Its To has a tag: it belongs to a dialog, or says so.
+    pub in_dialog: bool,
+}
+
+/// The names of a message that was refused, as far as they can be read.
+pub fn names_of(bytes: &[u8]) -> Names {
+    let mut names = Names::default();
+    for line in salvage(divide(strip_crlf(bytes)).0) {
+        match field(&line) {
+            Some((name, value)) if name.eq_ignore_ascii_case("Call-ID") && names.call_id.is_none() => {
+                names.call_id = Some(value.to_owned())
+            }
+            Some((name, value)) if name.eq_ignore_ascii_case("To") => {
+                names.in_dialog |= uri::parse_name_addr(value).is_some_and(|to| to.param("tag").is_some());
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
 /// RFC 3323 4.1.1.3.
 const ANONYMOUS: &str = "<sip:anonymous@anonymous.invalid>";
 
@@ -106,5 +131,13 @@ mod tests {
         assert_eq!(caller("From: \"x\r\nP-Asserted-Identity: <sip:0639980002@h>").as_deref(), Some("<sip:0639980002@h>"));
         assert_eq!(caller("From: <sip:0639980001@h>\r\nPrivacy: critical;id").as_deref(), Some(ANONYMOUS));
         assert_eq!(caller("To: <sip:0639980001@h>"), None);
+    }
+
+    #[test]
+    fn a_refused_message_is_told_from_another() {
+        let names = |head: &str| names_of(format!("INVITE x\r\n{head}\r\n\r\n").as_bytes());
+        assert_eq!(names("i: a@b\r\nt: <sip:1@h>"), Names { call_id: Some("a@b".into()), in_dialog: false });
+        assert_eq!(names("To: <sip:1@h>;tag=9"), Names { call_id: None, in_dialog: true });
+        assert_eq!(names("To: <sip:1@h;tag=9>"), Names::default());
     }
 }

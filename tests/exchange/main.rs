@@ -1,0 +1,6 @@
+//! The exchange by its bytes: a trunk and a phone write SIP, the relay's commands and the records come out. Virtual time, no socket.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod addresses;
+mod refused;
+mod rig;
