@@ -11,10 +11,11 @@ use axum::body::Body;
 use axum::http::Request;
 use chrono::{DateTime, Utc};
 use http_body_util::BodyExt;
+use rappel::config::Config;
 use rappel::domain::entropy::Seeded;
 use rappel::domain::now::{self, Now};
 use rappel::domain::status::LineStatus;
-use rappel::screen::{ScreenParts, ScreenState, SignIn, router};
+use rappel::screen::{Plan, ScreenParts, ScreenState, SignIn, router};
 use rappel::store::{open, open_for_changes};
 use rusqlite::params;
 use serde_json::{Value, json};
@@ -81,7 +82,7 @@ fn callback(id: i64, open: bool, at: i64) -> Value {
         "owner": "MEL", "claimed_by": null, "place": "AGENCE", "note": "a rappelé deux fois, attend le rapport de l'expert", "guide": "",
         "due": when(at), "planned": id % 2 == 0, "left_on_hold": false, "state": if open { "open" } else { "done" }, "attempts": 1,
         "missed_count": 2, "first_at": when(at), "last_at": when(at), "call": id, "closed_at": closed, "closed_by": closed.map(|_| "rappelé"),
-        "by_fact": true, "to_confirm": false, "folded": false, "marks": [],
+        "by_fact": true, "to_confirm": false, "folded": false, "marks": [], "answers": {}, "clips": [],
     })
 }
 
@@ -93,16 +94,25 @@ fn site(dir: &Path) -> (axum::Router, watch::Sender<Arc<LineStatus>>, rappel::st
     let (writer, thread) = opened.start(Box::new(clock), Box::new(|_| ())).unwrap();
     let (status, seen) = watch::channel(Arc::new(LineStatus::default()));
     let (commands, _) = mpsc::channel(1);
+    let (ladders, _) = mpsc::channel(1);
+    let config = Config::parse("", None).unwrap();
+    let hours = config.hours.clone();
+    let plan = Plan { hours: hours.clone(), per_person: false, trunks: config.trunk_wires(), rules: config.rules, guides: config.guides };
     let state = ScreenState::new(ScreenParts {
         readers,
         writer,
         status: seen,
         commands,
+        ladders,
         hosts: Vec::new(),
         listen: vec!["127.0.0.1:8080".parse().unwrap()],
         tls: false,
         sign_in: SignIn::As("MEL".to_owned()),
         agency: "Agence".to_owned(),
+        plan: watch::channel(Arc::new(plan)).1,
+        staff: Vec::new(),
+        places: Vec::new(),
+        hours,
         clock: Box::new(clock),
         entropy: Box::new(Seeded(1)),
         metrics: Arc::default(),

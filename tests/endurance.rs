@@ -52,6 +52,7 @@ fn promised(id: i64) -> Record {
         place: String::new(),
         note: String::new(),
         guide: String::new(),
+        answers: Default::default(),
         due: Some(at(id + 1800)),
         planned: false,
         left_on_hold: false,
@@ -67,6 +68,7 @@ fn promised(id: i64) -> Record {
         to_confirm: false,
         folded: false,
         marks: Vec::new(),
+        clips: Vec::new(),
     }))
 }
 

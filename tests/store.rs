@@ -165,7 +165,7 @@ fn a_change_of_the_tables_is_made_whole_or_not_at_all() {
     let conn = rusqlite::Connection::open(dir.path().join("rappel.db")).unwrap();
     // as the first version left it, but for a table of the third that is in the way
     conn.execute_batch(
-        "DELETE FROM refinery_schema_history WHERE version > 1; DROP TABLE callbacks; ALTER TABLE calls DROP COLUMN callback;",
+        "DELETE FROM refinery_schema_history WHERE version > 1; DROP TABLE callbacks; DROP INDEX calls_stranded; ALTER TABLE calls DROP COLUMN callback;",
     )
     .unwrap();
     let refused = open(dir.path(), at(1)).map(|opened| opened.greatest);

@@ -72,11 +72,20 @@ pub fn becomes(scene: &mut Scene, wanted: Option<&str>) -> bool {
 
 /// Ten seconds of one pitch, as hold music that can be told from everything else.
 pub fn write_music(path: &Path) -> io::Result<()> {
+    write(path, 10 * RATE, 8000.0)
+}
+
+/// A fifth of a second of nothing, in place of a word.
+pub fn write_silence(path: &Path) -> io::Result<()> {
+    write(path, RATE / 5, 0.0)
+}
+
+fn write(path: &Path, samples: u32, amplitude: f64) -> io::Result<()> {
     let spec = hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut wav = hound::WavWriter::create(path, spec).map_err(io::Error::other)?;
-    for n in 0..RATE * 10 {
+    for n in 0..samples {
         let turn = f64::from(n * u32::from(MUSIC) % RATE) / f64::from(RATE);
-        wav.write_sample(((turn * std::f64::consts::TAU).sin() * 8000.0) as i16).map_err(io::Error::other)?;
+        wav.write_sample(((turn * std::f64::consts::TAU).sin() * amplitude) as i16).map_err(io::Error::other)?;
     }
     wav.finalize().map_err(io::Error::other)
 }

@@ -31,6 +31,7 @@ mod own_waiting;
 mod phones;
 mod ringing;
 mod second_calls;
+mod shown;
 mod snapshot;
 pub mod spoken;
 mod switches;

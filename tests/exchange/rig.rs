@@ -23,7 +23,7 @@ use rappel::sip::identity::IdentitySettings;
 use rappel::sip::message::Message;
 use rappel::sip::registrar::{Registrar, RegistrarConfig};
 use rappel::sip::wire::{self, Framing, Read};
-use rappel::switchboard::config::{CallbackRules, LineConfig, PhoneConfig, TrunkConfig};
+use rappel::switchboard::config::{CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
 use rappel::switchboard::line::Line;
 
 pub const OURS: &str = "192.168.1.5:5060";
@@ -220,6 +220,7 @@ fn line_settings(media: &[&str]) -> LineSettings {
         outside_prefix: String::new(),
         identity: IdentitySettings::default(),
         shared: false,
+        keypad_code: String::new(),
         register: false,
         expires: 1800,
         keepalive: None,
@@ -230,10 +231,15 @@ fn line() -> Line {
     let phones = vec![PhoneConfig { extension: Extension("11".into()), owner: "MEL".into(), calls: 1 }];
     let rules = Rules { extensions: vec![Extension("11".into())], ..Rules::default() };
     let config = LineConfig {
+        waiting_after: Duration::from_secs(8),
+        offer_time: Duration::from_secs(15),
+        keypad: KeypadRules { code: "61".into(), required: true, idle: Duration::from_secs(60) },
+        second_by_phone: false,
+        attendant: None,
         ring: vec![Extension("11".into())],
         ring_time: Duration::from_secs(18),
         silence: Duration::from_secs(20),
-        trunks: vec![TrunkConfig { name: "operateur".into(), channels: 4, shared: false }],
+        trunks: vec![TrunkConfig { name: "operateur".into(), channels: 4, shared: false, keypad_code: String::new() }],
         per_hour: 60,
         callbacks: CallbackRules { hours: always(), promise: Duration::from_secs(1800), retry: Vec::new() },
         router: Box::new(rules),

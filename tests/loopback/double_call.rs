@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rappel::demo::double_call::{DoubleCall, ONE, TWO, becomes, waiting, write_music};
+use rappel::demo::double_call::{DoubleCall, ONE, TWO, becomes, waiting, write_music, write_silence};
 use rappel::demo::scene::{EXPIRES, Scene};
 use rappel::demo::ua::Call;
 use rappel::demo::ua::sound::{CALLER, MUSIC, PHONE_11, Pitch, SECOND_CALLER};
@@ -18,7 +18,15 @@ const LONG: &str = "ring_seconds = 20\noffer_seconds = 60";
 fn stage() -> Scene {
     let music = std::env::temp_dir().join(format!("rappel-musique-{}-{:?}.wav", std::process::id(), std::thread::current().id()));
     write_music(&music).unwrap();
-    let scene = quiet(&format!("[line]\n{LONG}\n[media]\nhold_music = {:?}", music.to_str().unwrap()));
+    let mut scene = quiet(&format!("[line]\n{LONG}\n[media]\nhold_music = {:?}", music.to_str().unwrap()));
+    // a voice has every pitch: the words to one who is held are silent here
+    let prompts = scene.service.folder().join("prompts");
+    std::fs::create_dir_all(&prompts).unwrap();
+    for word in ["patienter", "interrompu-reprise"] {
+        write_silence(&prompts.join(format!("{word}.wav"))).unwrap();
+    }
+    scene.service.kill();
+    scene.service.serve().unwrap();
     assert_eq!(scene.phone_11.register(EXPIRES), 200);
     scene
 }

@@ -99,6 +99,9 @@ fn a_row_says_when_who_why_and_how_late_in_words() {
         let mut known = callback(1);
         (known.name, known.missed_count, known.note) = (ScreenText::clean("Mme Dupont"), 3, "dégât des eaux".to_owned());
         known.marks = vec![Mark::MaybeElsewhere];
+        known.clips = vec![CallId(9)];
+        let clip = |conn: &mut rusqlite::Connection| Ok(conn.execute("INSERT INTO clips (call, at, wav) VALUES (9, 0, x'00')", [])?);
+        site.writer.run(clip).await.unwrap();
         let mut hidden = callback(2);
         (hidden.party, hidden.due) = (Caller::Withheld, None);
         keep(&site, [known, hidden]).await;
@@ -112,6 +115,7 @@ fn a_row_says_when_who_why_and_how_late_in_words() {
         assert!(
             first.contains("tel:+33639980001") && first.contains("06 39 98 00 01") && first.contains("peut-être pris sur un autre poste")
         );
+        assert!(first.contains("<audio controls") && first.contains("src=\"/clips/9.wav\""), "{first}");
         let second = row(&page, 2);
         assert!(second.contains("Numéro masqué") && second.contains("à décider") && !second.contains("/call\""), "{second}");
         assert!(second.find("name=\"note\"").unwrap() < second.find("name=\"name\"").unwrap());

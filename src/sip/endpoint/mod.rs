@@ -391,16 +391,4 @@ impl Endpoint {
             Peer::Phone => 503,
         }
     }
-
-    /// Room for a request of theirs; those of running calls have a reserve.
-    fn has_room(&self, in_dialog: bool) -> bool {
-        /// The part of the table kept for requests in a dialog.
-        const RESERVE: usize = 8;
-        let limit = self.config.transactions + if in_dialog { self.config.transactions / RESERVE } else { 0 };
-        self.servers.len() < limit
-    }
-
-    fn is_target_refresh(method: Method) -> bool {
-        matches!(method, Method::Invite | Method::Update)
-    }
 }

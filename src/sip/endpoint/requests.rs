@@ -30,6 +30,18 @@ pub(super) struct Inbound {
 }
 
 impl Endpoint {
+    /// Room for a request of theirs; those of running calls have a reserve.
+    pub(super) fn has_room(&self, in_dialog: bool) -> bool {
+        /// The part of the table kept for requests in a dialog.
+        const RESERVE: usize = 8;
+        let limit = self.config.transactions + if in_dialog { self.config.transactions / RESERVE } else { 0 };
+        self.servers.len() < limit
+    }
+
+    pub(super) fn is_target_refresh(method: Method) -> bool {
+        matches!(method, Method::Invite | Method::Update)
+    }
+
     pub(super) fn on_request(&mut self, now: Instant, peer: Peer, flow: Flow, method: Method, mut request: Box<Message>) {
         let key = key(&request, method, &flow);
         if let Some(&id) = self.keys.get(&key) {
