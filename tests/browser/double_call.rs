@@ -88,6 +88,10 @@ fn typed(screen: &Screen, name: &str) -> String {
     screen.value(&format!("document.querySelector({:?}).value", field(name))).as_str().unwrap().to_owned()
 }
 
+fn follows(screen: &Screen, name: &str, value: &str) {
+    screen.until(&format!("{name} follows"), &format!("document.querySelector({:?}).value === {value:?}", field(name)));
+}
+
 #[test]
 fn by_keys_alone() {
     let Some(double) = double() else { return };
@@ -243,7 +247,13 @@ fn of_two_screens_one_saves_and_the_other_follows() {
         in_state(screen, "second");
     }
     mine.fill(&field("name"), "Mme Exemple");
-    theirs.until("what the other one types", "document.querySelector('.appel2').innerText.includes('Mme Exemple')");
+    follows(&theirs, "name", "Mme Exemple");
+    // and back: each keeps what it typed itself
+    theirs.fill(&field("note"), "après 14 h");
+    follows(&mine, "note", "après 14 h");
+    mine.fill(&field("subject"), "devis auto");
+    follows(&theirs, "subject", "devis auto");
+    assert_eq!((typed(&mine, "name"), typed(&theirs, "note")), ("Mme Exemple".to_owned(), "après 14 h".to_owned()));
     // the second save is on its way when the first one is done
     theirs.js("window.htmx.ajax = () => new Promise(() => {})");
     mine.click(".brouillon button");
@@ -252,7 +262,9 @@ fn of_two_screens_one_saves_and_the_other_follows() {
     theirs.until("why not", "document.querySelector('.appel2 .erreur').innerText.trim() !== ''");
     let why = theirs.text(".appel2 .erreur").unwrap();
     assert!(why.contains("MEL"), "it does not say who did: {why}");
-    assert_eq!(double.promise()["name"], "Mme Exemple");
+    let promise = double.promise();
+    let kept = (&promise["name"], &promise["note"], &promise["subject"]);
+    assert_eq!(kept, (&json!("Mme Exemple"), &json!("après 14 h"), &json!("devis auto")));
     theirs.reload();
     theirs.until("it follows", "!document.querySelector('.appel2')?.checkVisibility()");
 }
