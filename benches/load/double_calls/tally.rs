@@ -92,7 +92,11 @@ impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "  frames heard           {}, lost {}, not passed on {}", self.heard, self.lost, self.skipped)?;
         let longest = self.ours_longest.as_secs_f64() * 1000.0;
-        writeln!(f, "  late by over 20 ms     {} by the service (longest gap {longest:.1} ms), {} as seen", self.ours_late, self.seen_late)?;
+        writeln!(
+            f,
+            "  late by over 20 ms     {} by the service (longest gap {longest:.1} ms), {} as seen",
+            self.ours_late, self.seen_late
+        )?;
         writeln!(f, "  between frames         {}", self.gap)?;
         writeln!(f, "  delay of a frame       {}", self.delay)?;
         write!(f, "  the loader sends late  {}; {} not sent", self.send_late, self.unsent)
