@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::service::{NUMBER, Service, Setup, phone_password};
 use super::ua::sound::{CALLER, FAR_END, PHONE_11, PHONE_12, Pitch};
-use super::ua::{Agent, Call, Dial, Identity};
+use super::ua::{Agent, Call, Dial, Identity, eventually};
 
 /// Registrations of the phones, in seconds.
 pub const EXPIRES: u32 = 300;
@@ -71,14 +71,31 @@ impl Scene {
 
     /// The finished row of that national number, null when there is none in time.
     pub fn row(&mut self, number: &str) -> Value {
-        let e164 = format!("+33{}", number.trim_start_matches('0'));
+        let e164 = e164(number);
         self.row_where(|row| row["number"] == e164.as_str())
+    }
+
+    /// A callback as `GET /api/callbacks?view=all` shows it, once it is as wanted; null when none is in time.
+    pub fn callback_where(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let Ok(client) = self.service.client() else { return Value::Null };
+        let mut found = Value::Null;
+        eventually(WRITTEN, || {
+            let all = client.get("/api/callbacks?view=all").map(|answer| answer.json()).unwrap_or_default();
+            found = all["callbacks"].as_array().into_iter().flatten().find(|entry| wanted(entry)).cloned().unwrap_or_default();
+            !found.is_null()
+        });
+        found
     }
 
     /// The newest finished row that is as wanted.
     pub fn row_where(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         self.service.row(WRITTEN, |row| !row["outcome"].is_null() && wanted(row)).unwrap_or(Value::Null)
     }
+}
+
+/// A national number as rows and callbacks hold it.
+pub fn e164(number: &str) -> String {
+    format!("+33{}", number.trim_start_matches('0'))
 }
 
 fn phone(ip: IpAddr, server: SocketAddr, extension: &str, pitch: Pitch) -> io::Result<Agent> {

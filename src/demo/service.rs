@@ -88,6 +88,14 @@ impl Service {
         Err(io::Error::other(format!("serve did not come up; its last words: {}", self.last_words())))
     }
 
+    /// Lays more over the configuration, for the next start.
+    pub fn change(&mut self, changes: &str) -> io::Result<()> {
+        let mut table = table(&self.setup.changes)?;
+        lay_over(&mut table, self::table(changes)?);
+        self.setup.changes = table.to_string();
+        fs::write(self.config(), self.configuration()?)
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -187,7 +195,7 @@ impl Service {
             })
             .collect();
         let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-        let hours: String = days.iter().map(|day| format!("{day} = [\"00:00-23:59\"]\n")).collect();
+        let hours: String = days.iter().map(|day| format!("{day} = [\"00:00-24:00\"]\n")).collect();
         let first = self.media;
         let text = format!(
             "[agency]\nname = \"Agence d'essai\"\n[hours]\n{hours}holidays = \"none\"\n\
@@ -199,9 +207,8 @@ impl Service {
             list(&self.setup.peers),
             first + MEDIA_PORTS - 1
         );
-        let read = |text: &str| text.parse::<Table>().map_err(io::Error::other);
-        let mut table = read(&text)?;
-        lay_over(&mut table, read(&self.setup.changes)?);
+        let mut table = table(&text)?;
+        lay_over(&mut table, self::table(&self.setup.changes)?);
         Ok(table.to_string())
     }
 }
@@ -218,6 +225,10 @@ impl Drop for Service {
         self.kill();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+fn table(text: &str) -> io::Result<Table> {
+    text.parse().map_err(io::Error::other)
 }
 
 /// Tables are merged, everything else replaced; a table over a list of tables is laid over each of them.

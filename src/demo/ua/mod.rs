@@ -8,6 +8,7 @@ pub mod call;
 mod leg;
 pub mod sdp;
 pub mod sound;
+mod tape;
 mod transactions;
 
 use std::io;

@@ -17,6 +17,8 @@ use crate::media::rtp::{self, Header};
 use crate::media::telephone_event::{Event, KeyReader, KeySender};
 use crate::media::{FRAME, RATE, listen};
 
+use super::tape::Tape;
+
 /// A party's voice, in Hz.
 pub type Pitch = u16;
 
@@ -80,6 +82,7 @@ struct State {
     to_press: KeySender,
     /// When the first END packet of each key left.
     pressed: Vec<Instant>,
+    tape: Option<Tape>,
 }
 
 /// A socket, its thread and what it heard. Dropping it ends both.
@@ -103,6 +106,7 @@ impl Sound {
             keys: Vec::new(),
             to_press: KeySender::default(),
             pressed: Vec::new(),
+            tape: None,
         };
         let state = Arc::new(Mutex::new(state));
         let stop = Arc::new(AtomicBool::new(false));
@@ -143,6 +147,16 @@ impl Sound {
     /// Whole keys heard so far.
     pub fn keys(&self) -> String {
         self.state().keys.iter().map(|(_, key)| *key).collect()
+    }
+
+    /// Keeps what is heard from now on, on a recording that began at `start`.
+    pub fn record(&self, start: Instant) {
+        self.state().tape = Some(Tape::new(start));
+    }
+
+    /// What was kept so far; nothing without [`Sound::record`].
+    pub fn recorded(&self) -> Vec<i16> {
+        self.state().tape.as_ref().map(|tape| tape.samples().to_vec()).unwrap_or_default()
     }
 
     /// RTP packets received so far, of any kind.
@@ -274,6 +288,9 @@ impl Line {
             _ => return,
         };
         let samples: Vec<i16> = packet.payload.iter().map(|code| law.decode(*code)).collect();
+        if let Some(tape) = &mut state.tape {
+            tape.put(at, &samples);
+        }
         if state.heard.len() == MAX_FRAMES {
             state.heard.pop_front();
         }
