@@ -7,6 +7,7 @@
 
 mod agency;
 mod chromium;
+mod demo;
 mod double_call;
 mod edit;
 mod hostile;
