@@ -216,7 +216,7 @@ mod tests {
 
     fn open() -> (Control, mpsc::Receiver<Button>) {
         let (orders, inbox) = mpsc::channel();
-        let control = Control::open("http://127.0.0.1:8080/", Vec::new(), Box::new(move |button| drop(orders.send(button)))).unwrap();
+        let control = Control::open("http://127.0.0.1:8080/", Vec::new(), Box::new(move |button| orders.send(button).unwrap())).unwrap();
         (control, inbox)
     }
 

@@ -88,7 +88,7 @@ pub fn becomes(scene: &mut Scene, wanted: Option<&str>) -> bool {
 
 /// Ten seconds of one pitch, as hold music that can be told from everything else.
 pub fn write_music(path: &Path) -> io::Result<()> {
-    write_wav(path, (0..10 * RATE).map(|n| sine(n)))
+    write_wav(path, (0..10 * RATE).map(sine))
 }
 
 /// A fifth of a second of nothing, in place of a word.

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::double_call::write_wav;
 
+/// Folders of one process number.
+const MAX_FOLDERS: u32 = 100;
+
 /// One party's ears.
 #[derive(Clone, Debug)]
 pub struct Recording {
@@ -22,11 +25,19 @@ pub struct Recordings {
 }
 
 impl Recordings {
-    /// A new folder for this process, of its owner alone; an error when something is there already.
+    /// A new folder, of its owner alone.
     pub fn open() -> io::Result<Recordings> {
-        let folder = std::env::temp_dir().join(format!("rappel-ecoute-{}", std::process::id()));
-        DirBuilder::new().mode(0o700).create(&folder)?;
-        Ok(Recordings { folder, list: Vec::new() })
+        let process = std::process::id();
+        // the same number may have been another process's, whose recordings are still there
+        for n in 0..MAX_FOLDERS {
+            let folder = std::env::temp_dir().join(format!("rappel-ecoute-{process}-{n}"));
+            match DirBuilder::new().mode(0o700).create(&folder) {
+                Ok(()) => return Ok(Recordings { folder, list: Vec::new() }),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     pub fn folder(&self) -> &Path {

@@ -37,14 +37,17 @@ pub(super) fn stay(scene: &Scene, facts: &Facts, recordings: &Recordings) -> io:
     let (orders, inbox) = mpsc::channel();
     let buttons = orders.clone();
     let page = format!("http://{}/", scene.service.http);
-    let play = move |button| drop(buttons.send(Order::Play(button)));
+    let play = move |button| {
+        // nobody reads orders any more: it is the end
+        let _ = buttons.send(Order::Play(button));
+    };
     let control = Control::open(&page, recordings.list.clone(), Box::new(play))?;
     let url = control.url();
     facts.say(&json!({ "control": url }), &format!("{url}  plays more calls, with what was heard in the double call (Ctrl-C ends)"));
     std::thread::Builder::new().name("demo-ctrl-c".to_owned()).spawn(move || {
-        // without a signal handler Ctrl-C ends the process by itself
+        // without a signal handler the signal ends the process by itself
         if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            let _ = runtime.block_on(tokio::signal::ctrl_c());
+            let _ = runtime.block_on(stopped());
         }
         let _ = orders.send(Order::End);
     })?;
@@ -68,5 +71,14 @@ pub(super) fn stay(scene: &Scene, facts: &Facts, recordings: &Recordings) -> io:
             scene.phone_11.register(EXPIRES);
             renewed = Instant::now();
         }
+    }
+}
+
+/// Ctrl-C, or SIGTERM.
+async fn stopped() -> io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        stop = tokio::signal::ctrl_c() => stop,
+        _ = terminate.recv() => Ok(()),
     }
 }

@@ -8,6 +8,7 @@
 mod agency;
 mod calling;
 mod chromium;
+mod demo;
 mod double_call;
 mod edit;
 mod hostile;

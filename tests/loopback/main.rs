@@ -5,6 +5,7 @@
 
 mod attendant;
 mod baresip;
+mod demo;
 mod dial;
 mod double_call;
 mod faults;

@@ -12,6 +12,13 @@ use super::super::scene::{Scene, e164};
 use super::super::ua::sound::{CALLER, MUSIC, NETWORK, PHONE_11, Pitch, SECOND_CALLER};
 use super::super::ua::{Call, eventually};
 use super::client;
+use crate::media::listen::{power, power_at};
+use crate::media::{FRAME, prompt};
+
+/// Frames of 20 ms.
+const A_SECOND: usize = 50;
+/// Mean square of a tone on a recording, at least.
+const LOUD: f64 = 10_000.0;
 
 pub(super) fn played(scene: &mut Scene, facts: &mut Facts, recordings: &mut Recordings) -> io::Result<()> {
     let start = Instant::now();
@@ -32,13 +39,24 @@ pub(super) fn played(scene: &mut Scene, facts: &mut Facts, recordings: &mut Reco
     taken_and_swapped(scene, facts, &call)?;
     saved(scene, facts, &call);
     apart(facts, &call, start);
-    for (party, name, ears) in [
-        ("Appelant 1", "appelant-1.wav", &call.one),
-        ("Appelant 2", "appelant-2.wav", &call.two),
-        ("Poste 11", "poste-11.wav", &call.agent),
+    keep(facts, recordings, &call)
+}
+
+/// What each party heard, as files, read again.
+fn keep(facts: &mut Facts, recordings: &mut Recordings, call: &DoubleCall) -> io::Result<()> {
+    for (party, name, ears, pitches) in [
+        ("Appelant 1", "appelant-1.wav", &call.one, [PHONE_11, MUSIC]),
+        ("Appelant 2", "appelant-2.wav", &call.two, [PHONE_11, MUSIC]),
+        ("Poste 11", "poste-11.wav", &call.agent, [CALLER, SECOND_CALLER]),
     ] {
-        let file = recordings.keep(party, name, ears.sound().recorded())?.display().to_string();
-        facts.say(&json!({ "recording": file, "party": party }), &format!("     what was heard: {file}"));
+        let path = recordings.keep(party, name, ears.sound().recorded())?;
+        let samples = prompt::read(path).map_err(|e| io::Error::other(format!("{}: {e:?}", path.display())))?;
+        let frames = pitches.map(|pitch| {
+            samples.chunks_exact(FRAME).filter(|part| power_at(part, f64::from(pitch)) > 0.5 * power(part) && power(part) > LOUD).count()
+        });
+        let file = path.display().to_string();
+        facts.fact(&format!("{name} has both that it heard, in turn"), frames.iter().all(|n| *n > A_SECOND), &format!("{frames:?} frames"));
+        facts.say(&json!({ "recording": file, "party": party }), &format!("     {file}"));
     }
     Ok(())
 }

@@ -26,6 +26,5 @@ pub(super) fn keypad_from_the_answer(scene: &mut Scene, facts: &mut Facts) -> io
     facts.fact("it hangs up and phone 12 is released", call.wait_ended(SOON), "");
     let row = scene.row(number);
     facts.shows("the page shows the call", &row, &[("number", json!(e164(number))), ("direction", json!("outgoing"))]);
-    facts.fact("and none of its keys", !row.to_string().contains("\"13\""), &row.to_string());
     Ok(())
 }
