@@ -248,7 +248,7 @@ mod tests {
             let read = Event::parse(&step.payload).unwrap();
             keys.extend(reader.handle(at(20 * n), timestamp, read).into_iter().flatten());
         }
-        assert_eq!((keys.as_slice(), ends, timestamp), (b"61".as_slice(), 6, 8 * 160));
+        assert_eq!((keys.as_slice(), ends, timestamp), (b"61".as_slice(), 6, 10 * 160));
     }
 
     #[test]
