@@ -111,6 +111,9 @@
     addEventListener('pageshow', (event) => event.persisted && location.reload());
   };
 
+  // its field called "id" hides a form's own
+  const key = (form) => form.getAttribute('id');
+
   // ---- focus: what is sent leaves, the next row is there
   let left;
   addEventListener('htmx:before:request', ({ target }) => {
@@ -121,6 +124,10 @@
     // of two answers that cross the first still knows where the focus was
     const row = document.activeElement.closest('.rappel');
     if (document.activeElement !== document.body) left = row && { at: Date.now(), row: row.id, next: (row.nextElementSibling || row.previousElementSibling)?.id, edit: ctx.sourceElement?.closest('.modifier') };
+    // a field that waits for its first key follows too
+    const field = document.activeElement, form = field.closest('form.brouillon');
+    const told = form && !field.matches('.tape') && tasks.map(({ fragment }) => fragment && one('#' + key(form), fragment)).find(Boolean);
+    if (told && told.elements[field.name]) field.value = told.elements[field.name].value;
     // a row that is being edited stays, even if it left the view
     const list = tasks.find(({ target }) => target?.id === 'file')?.fragment.querySelector('.rappels');
     if (list) all(EDITED).forEach((edited) => one('#' + edited.id, list) || list.append(edited.cloneNode(true)));
@@ -138,28 +145,42 @@
     if (target.matches?.('.modifier, .reporter') && target.open) one('textarea, input:not([type=hidden]), button', target)?.focus();
   }, true);
 
-  // ---- the draft of the double call goes to the service each second while it is typed
-  // what the service does not have yet stays with the tab: a reload loses no key
+  // ---- the draft of the double call goes to the service while it is typed, sooner than a hand goes from the keyboard to the telephone;
+  // of two screens each sends what was typed there and follows the other in the rest; what is not sent yet stays with the tab
   const unsent = window.sessionStorage;
-  const typed = (form) => new URLSearchParams(new FormData(form)).toString();
-  let draft;
+  const typed = (form) => {
+    const body = new URLSearchParams({ id: form.elements.id.value });
+    all('.tape', form).forEach(({ name, value }) => body.set(name, value));
+    return body.toString();
+  };
+  let draft, sending;
+  const later = (form) => (draft ||= setTimeout(() => send(form), 300));
   const send = async (form) => {
     draft = 0;
+    // one after the other: an older one must not arrive last
+    if (sending) return later(form);
+    sending = true;
     const body = new URLSearchParams(typed(form));
     try {
       const { status } = await fetch('/second-call/draft', { method: 'POST', body, redirect: 'manual', headers: { 'HX-Request': 'true' } });
-      if (status < 500 && unsent[form.id] === body.toString()) unsent.removeItem(form.id);
+      if (status < 500 && unsent[key(form)] === body.toString()) unsent.removeItem(key(form));
     } catch { /* it is sent with the next key, or after a reload */ }
+    sending = false;
   };
   addEventListener('input', ({ target }) => {
     const form = target.closest?.('form.brouillon');
     if (!form) return;
-    unsent[form.id] = typed(form);
-    draft ||= setTimeout(() => send(form), 1000);
+    target.classList.add('tape');
+    unsent[key(form)] = typed(form);
+    later(form);
   });
   addEventListener('DOMContentLoaded', () => all('form.brouillon').forEach((form) => {
-    if (!unsent[form.id]) return;
-    for (const [name, value] of new URLSearchParams(unsent[form.id])) form.elements[name].value = value;
+    if (!unsent[key(form)]) return;
+    for (const [name, value] of new URLSearchParams(unsent[key(form)])) {
+      const field = form.elements[name];
+      field.value = value;
+      field.classList.toggle('tape', name !== 'id');
+    }
     send(form);
   }));
 

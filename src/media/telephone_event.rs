@@ -18,8 +18,8 @@ const ENDS: u8 = 3;
 /// Duration announced at the end, timestamp units: 100 ms.
 const KEY_UNITS: u16 = 800;
 const FRAME_UNITS: u16 = 160;
-/// From one key's start to the next one's: 100 ms and a pause of 60 ms.
-const PERIOD: Duration = Duration::from_millis(160);
+/// From one key's start to the next one's: 100 ms, its ENDs, and a pause of 60 ms in which the voice is heard.
+const PERIOD: Duration = Duration::from_millis(200);
 /// A timestamp this far back (2 s) is no late packet of an old key but a new line.
 const OLD: u32 = 16_000;
 /// Longest duration one timestamp can tell; a longer key goes on under a new one (2.5.1.3).
@@ -248,7 +248,7 @@ mod tests {
             let read = Event::parse(&step.payload).unwrap();
             keys.extend(reader.handle(at(20 * n), timestamp, read).into_iter().flatten());
         }
-        assert_eq!((keys.as_slice(), ends, timestamp), (b"61".as_slice(), 6, 8 * 160));
+        assert_eq!((keys.as_slice(), ends, timestamp), (b"61".as_slice(), 6, 10 * 160));
     }
 
     #[test]

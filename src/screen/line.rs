@@ -18,6 +18,8 @@ use super::state::ScreenState;
 use crate::domain::status::{LineStatus, PhoneState, TrunkState};
 use crate::store::Health;
 
+/// Said by `readyz`; on the page a banner of an outage says more.
+pub(super) const UNREACHED: &str = "L'opérateur n'est pas joint : le poste n'y est pas enregistré.";
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub async fn line(State(state): State<ScreenState>) -> Response {
@@ -44,7 +46,7 @@ pub(super) fn missing(line: &LineStatus, health: Health) -> Vec<&'static str> {
     if line.trunks.is_empty() {
         reasons.push("Aucun opérateur n'est configuré : ajoutez [[trunk]] à agence.toml.");
     } else if !usable {
-        reasons.push("L'opérateur n'est pas joint : le poste n'y est pas enregistré.");
+        reasons.push(UNREACHED);
     }
     if line.phones.is_empty() {
         reasons.push("Aucun téléphone n'est configuré : ajoutez [[phone]] à agence.toml.");

@@ -214,9 +214,9 @@ impl Line {
 
     /// The BYE that ends the transfer took the resumed caller's phone away: it is called back.
     fn recall_referrer(&mut self, now: Now, extension: Extension, id: CallId, out: &mut Vec<Effect>) -> bool {
-        if self.park(now, &extension, id, out).is_none() {
-            return false;
-        }
+        let Some(own) = self.park(now, &extension, id, out) else { return false };
+        // one that was never acknowledged is still there
+        self.legs.close(own.leg, Refuse::Cancelled, out);
         if let Some(desk) = self.legs.desk_mut(&extension) {
             desk.referred = None;
             desk.double = Some(Double::recall(id, now.instant));

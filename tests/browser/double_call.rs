@@ -7,7 +7,7 @@ use rappel::demo::ua::sound::CALLER;
 use rappel::demo::ua::{Call, eventually};
 use serde_json::{Value, json};
 
-use crate::agency::{Agency, CLERK, agency};
+use crate::agency::{A_MOMENT, Agency, CLERK, agency};
 use crate::look::NARROW;
 use crate::screen::Screen;
 use crate::stage::{ONE, SOON, TWO};
@@ -29,7 +29,11 @@ pub struct Double {
 }
 
 pub fn double() -> Option<Double> {
-    let agency = agency(ONE_PHONE)?;
+    double_with(ONE_PHONE)
+}
+
+fn double_with(changes: &str) -> Option<Double> {
+    let agency = agency(changes)?;
     let first = agency.calls(ONE);
     let leg = agency.scene.phone_11.expect_call(SOON).expect("phone 11 does not ring");
     leg.ring();
@@ -82,6 +86,10 @@ pub fn field(name: &str) -> String {
 
 fn typed(screen: &Screen, name: &str) -> String {
     screen.value(&format!("document.querySelector({:?}).value", field(name))).as_str().unwrap().to_owned()
+}
+
+fn follows(screen: &Screen, name: &str, value: &str) {
+    screen.until(&format!("{name} follows"), &format!("document.querySelector({:?}).value === {value:?}", field(name)));
 }
 
 #[test]
@@ -239,7 +247,13 @@ fn of_two_screens_one_saves_and_the_other_follows() {
         in_state(screen, "second");
     }
     mine.fill(&field("name"), "Mme Exemple");
-    theirs.until("what the other one types", "document.querySelector('.appel2').innerText.includes('Mme Exemple')");
+    follows(&theirs, "name", "Mme Exemple");
+    // and back: each keeps what it typed itself
+    theirs.fill(&field("note"), "après 14 h");
+    follows(&mine, "note", "après 14 h");
+    mine.fill(&field("subject"), "devis auto");
+    follows(&theirs, "subject", "devis auto");
+    assert_eq!((typed(&mine, "name"), typed(&theirs, "note")), ("Mme Exemple".to_owned(), "après 14 h".to_owned()));
     // the second save is on its way when the first one is done
     theirs.js("window.htmx.ajax = () => new Promise(() => {})");
     mine.click(".brouillon button");
@@ -248,7 +262,64 @@ fn of_two_screens_one_saves_and_the_other_follows() {
     theirs.until("why not", "document.querySelector('.appel2 .erreur').innerText.trim() !== ''");
     let why = theirs.text(".appel2 .erreur").unwrap();
     assert!(why.contains("MEL"), "it does not say who did: {why}");
-    assert_eq!(double.promise()["name"], "Mme Exemple");
+    let promise = double.promise();
+    let kept = (&promise["name"], &promise["note"], &promise["subject"]);
+    assert_eq!(kept, (&json!("Mme Exemple"), &json!("après 14 h"), &json!("devis auto")));
     theirs.reload();
     theirs.until("it follows", "!document.querySelector('.appel2')?.checkVisibility()");
+}
+
+#[test]
+fn the_page_follows_the_keys_of_the_telephone_and_they_take_what_was_typed() {
+    let Some(double) = double() else { return };
+    let screen = double.agency.screen("MEL");
+    in_state(&screen, "waiting");
+    double.leg.press("2");
+    in_state(&screen, "second");
+    screen.keys("Mme Exem");
+    double.leg.press("2");
+    in_state(&screen, "swapped");
+    double.leg.press("2");
+    in_state(&screen, "second");
+    screen.keys("ple");
+    assert_eq!(typed(&screen, "name"), "Mme Exemple");
+    // the hand goes from the keyboard to the telephone
+    std::thread::sleep(A_MOMENT);
+    double.leg.press("1");
+    double.back_to_the_first(&screen);
+    assert_eq!(double.promise()["name"], "Mme Exemple");
+}
+
+#[test]
+fn the_attendant_takes_it_and_gives_it_back() {
+    let Some(double) = double_with(&format!("{ONE_PHONE}\n[attendant]\nenabled = true")) else { return };
+    let screen = double.agency.screen("MEL");
+    screen.click(".appel2 .repondeur");
+    in_state(&screen, "attendant");
+    screen.inspect("attendant");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    screen.fill(&field("name"), "Mme Exemple");
+    screen.click(".brouillon button");
+    double.back_to_the_first(&screen);
+    assert_eq!(double.promise()["name"], "Mme Exemple");
+}
+
+#[test]
+fn who_hangs_up_by_mistake_is_rung_again_and_the_page_says_for_whom() {
+    let Some(double) = double() else { return };
+    let screen = double.agency.screen("MEL");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    screen.fill(&field("name"), "Mme Exemple");
+    std::thread::sleep(A_MOMENT);
+    double.leg.hang_up();
+    in_state(&screen, "recall");
+    assert!(screen.text(".appel2").unwrap().contains("06 39 98 00 01"), "{}", screen.words());
+    screen.inspect("recall");
+    let again = double.agency.scene.phone_11.expect_call(SOON).expect("phone 11 is not rung again");
+    again.answer();
+    screen.until("talking again", "!document.querySelector('.appel2')?.checkVisibility()");
+    assert!(again.hears(CALLER, SOON), "phone 11 does not hear the first client");
+    assert_eq!(double.promise()["name"], "Mme Exemple");
 }

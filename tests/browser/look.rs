@@ -80,14 +80,19 @@ impl Screen {
         );
     }
 
-    /// That state in every look; the last one is light and wide, as everything else is played.
+    /// That state in every look, and nothing went wrong unseen.
     pub fn inspect(&self, state: &str) {
+        self.in_every_look(state);
+        self.quiet();
+    }
+
+    /// The last one is light and wide, as everything else is played.
+    pub fn in_every_look(&self, state: &str) {
         for look in LOOKS {
             self.look(look);
             self.fits(state, look);
             self.clean(state, look);
         }
-        self.quiet();
     }
 
     fn fits(&self, state: &str, look: Look) {

@@ -86,3 +86,17 @@ fn the_calls_are_within_everybodys_reach() {
     screen.until("its facts", "document.querySelector('.faits')");
     screen.inspect("/appels/{id}");
 }
+
+#[test]
+fn what_is_out_of_order_is_said_within_everybodys_reach() {
+    let Some(mut agency) = empty_agency("[trunk]\nregister = true\nusername = \"agence\"\npassword = \"essai\"") else { return };
+    if !axe_or_skip() {
+        return;
+    }
+    let screen = agency.screen("MEL");
+    screen.until("the red banner", "document.querySelector('.alerte')?.checkVisibility()");
+    screen.inspect("red banner");
+    agency.scene.service.kill();
+    screen.until("the link is lost", "document.querySelector('#coupure')?.checkVisibility()");
+    screen.in_every_look("link lost");
+}

@@ -59,7 +59,7 @@ fn row_4_a_call_nobody_answers_leaves_number_and_words_with_the_attendant() {
     std::thread::sleep(Duration::from_millis(1_500));
     caller.sound().say(None);
     let start = Instant::now();
-    assert!(eventually(SOON, || speech(&caller, start) > A_SECOND), "no thanks after two seconds of silence");
+    assert!(eventually(SOON * 2, || speech(&caller, start) > A_SECOND), "no thanks after two seconds of silence");
     assert!(caller.wait_ended(Duration::from_secs(10)), "the attendant does not hang up");
     let row = ended_as(&mut scene, ONE, "attendant", Some("no_answer"));
     assert!(row["answered_by"].is_null(), "{row}");

@@ -14,6 +14,8 @@ mod kills;
 mod media;
 mod names;
 mod rows;
+mod rows_attendant;
+mod rows_second;
 mod sipp;
 mod stage;
 mod trace;

@@ -80,7 +80,7 @@ fn sent_keys_are_100_ms_with_a_pause_and_speech_waits() {
     assert_continuous(&sent, 60);
     let starts: Vec<u64> = sent.iter().filter(|s| s.header.payload_type == 97 && s.header.marker).map(|s| s.at).collect();
     assert_eq!(starts.len(), 2);
-    assert_eq!(starts[1] - starts[0], 160);
+    assert_eq!(starts[1] - starts[0], 200);
     assert!(sent.last().unwrap().payload == [0x11; 160]);
 }
 

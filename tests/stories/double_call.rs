@@ -571,6 +571,19 @@ fn refer_in_second_sends_the_party_heard_and_the_other_resumes_or_recalls_if_the
 }
 
 #[test]
+fn refer_in_second_and_a_phone_that_never_acknowledged_leaves_no_leg_behind() {
+    let mut house = House::new();
+    house.talk();
+    house.rings(CALLER_2, &["open 2 incoming", "ring 12 on 3"]);
+    house.refused(THIRD, Refusal::Busy, &["overlay 1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.effects(Input::Key { leg: FIRST, key: Key::new(b'2').unwrap() });
+    house.effects(Input::Transfers { leg: FIRST, digits: "12".into() });
+    house.gone(FIRST, Gone::NeverAcknowledged, &["play in1 HoldMusic", "hang up 1"]);
+    house.wait(1_000, &["ring 11 on 5"]);
+}
+
+#[test]
 fn typing_61_opens_the_keypad_and_from_then_on_call_2_is_taken_from_the_page_only() {
     let mut house = talking();
     house.key(FIRST, '6', &[]);

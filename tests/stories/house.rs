@@ -82,6 +82,8 @@ pub struct Plans {
     /// `None`: all phones.
     pub ring: Option<&'static [&'static str]>,
     pub attendant: bool,
+    /// Other phones of the operator or the PBX may take a call (`trunk.shared`).
+    pub shared: bool,
     /// `line.second_call = "phone"`.
     pub second_by_phone: bool,
 }
@@ -98,6 +100,7 @@ impl Default for Plans {
             calls: 1,
             ring: None,
             attendant: false,
+            shared: false,
             second_by_phone: false,
         }
     }
@@ -116,7 +119,7 @@ impl Plans {
             second_by_phone: self.second_by_phone,
             silence: Duration::from_secs(20),
             trunks: (0..self.trunks)
-                .map(|n| TrunkConfig { name: format!("t{n}"), channels: self.channels, shared: false, keypad_code: String::new() })
+                .map(|n| TrunkConfig { name: format!("t{n}"), channels: self.channels, shared: self.shared, keypad_code: String::new() })
                 .collect(),
             per_hour: self.per_hour,
             callbacks: CallbackRules { hours: always(), promise: Duration::from_secs(1800), retry: retries() },

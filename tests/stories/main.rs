@@ -11,5 +11,6 @@ mod ledger;
 mod names;
 mod outgoing;
 mod random;
+mod rows;
 mod talking;
 mod transfer;

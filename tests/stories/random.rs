@@ -13,7 +13,7 @@ use rappel::domain::call::{CallId, Record};
 use rappel::domain::clip::Clip;
 use rappel::domain::identity::Caller;
 use rappel::domain::key::Key;
-use rappel::domain::outcome::{Outcome, Why};
+use rappel::domain::outcome::{Outcome, Reason, Why};
 use rappel::domain::text::ScreenText;
 use rappel::switchboard::effect::Effect;
 use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, SecondCommand, SecondTarget, Seq, Ticket, To};
@@ -76,6 +76,8 @@ struct Model {
     last_ours: u64,
     /// Our legs so far.
     named: BTreeSet<LegId>,
+    /// How calls ended.
+    ends: Vec<Outcome>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +97,8 @@ fn lost(outcome: Outcome) -> bool {
 }
 
 type Visits = BTreeMap<(&'static str, &'static str), usize>;
+/// How often calls ended with each pair of an outcome's words.
+type Ends = BTreeMap<(&'static str, Option<&'static str>), usize>;
 
 impl Model {
     /// Every effect is about something that exists, and in the state for it.
@@ -189,7 +193,8 @@ impl Model {
                 self.written.push(seq);
             }
             Record::Answered { call, .. } => assert_eq!(self.calls.insert(*call, true), Some(false), "{call:?} answered"),
-            Record::Ended { call, .. } => {
+            Record::Ended { call, outcome, .. } => {
+                self.ends.push(*outcome);
                 assert!(self.calls.remove(call).is_some(), "{call:?} ended without running");
                 self.ended.insert(*call);
             }
@@ -353,6 +358,18 @@ fn transferred(house: &mut House, model: &mut Model, back: bool) {
     }
 }
 
+/// A rare scene to go on from: every phone rang, and nobody answered in time.
+fn unanswered(house: &mut House, model: &mut Model) {
+    let leg = model.new_leg();
+    let mut effects = house.effects(ring(leg));
+    model.observe(&effects, None);
+    for rung in model.legs.iter().filter(|(_, is)| **is == LegIs::Called).map(|(leg, _)| *leg).collect::<Vec<_>>() {
+        house.alive(rung);
+    }
+    effects = house.pass(Duration::from_secs(18));
+    model.observe(&effects, None);
+}
+
 /// What a person may do on the page to a double call, at any moment.
 fn second_command(n: usize) -> Input {
     let what = [
@@ -404,7 +421,7 @@ fn doubled(house: &mut House, model: &mut Model, keys: &str, recalled: bool) {
     }
 }
 
-fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
+fn play(steps: &[(u8, u8, u16)], visits: &mut Visits, ends: &mut Ends) {
     let scene = steps.len() % 16;
     let calls = if scene > 1 && scene < 8 { 1 } else { 1 + steps.len() / 16 % 2 };
     let (second_by_phone, attendant) = (scene > 12, (steps.len() / 2).is_multiple_of(2));
@@ -419,6 +436,7 @@ fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
         4 => doubled(&mut house, &mut model, "22", false),
         5 | 6 => doubled(&mut house, &mut model, "2", true),
         7 => doubled(&mut house, &mut model, "22", true),
+        8 => unanswered(&mut house, &mut model),
         _ => {}
     }
     for s in steps {
@@ -435,6 +453,9 @@ fn play(steps: &[(u8, u8, u16)], visits: &mut Visits) {
     assert!(model.calls.is_empty() && model.legs.is_empty(), "left: {:?} {:?}", model.calls, model.legs);
     house.at_rest();
     assert_eq!(house.pass(Duration::from_secs(7200)), []);
+    for outcome in model.ends {
+        *ends.entry(outcome.words()).or_default() += 1;
+    }
 }
 
 #[test]
@@ -443,15 +464,16 @@ fn random_stories_end_every_call_once_and_close_every_leg() {
     let config = Config { cases: if long { 10_000 } else { 1_000 }, failure_persistence: None, ..Config::default() };
     let mut runner =
         if long { TestRunner::new(config) } else { TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)) };
-    let visits = RefCell::new(Visits::new());
+    let visits = RefCell::new((Visits::new(), Ends::new()));
     let stories = vec((any::<u8>(), any::<u8>(), any::<u16>()), 1..150);
     runner
         .run(&stories, |steps| {
-            play(&steps, &mut visits.borrow_mut());
+            let (visits, ends) = &mut *visits.borrow_mut();
+            play(&steps, visits, ends);
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
-    let visits = visits.into_inner();
+    let (visits, ends) = visits.into_inner();
     print!("{:>16}", "");
     STATES.iter().for_each(|state| print!("{state:>20}"));
     println!();
@@ -466,6 +488,35 @@ fn random_stories_end_every_call_once_and_close_every_leg() {
         .filter(|pair| reachable(*pair) && !visits.contains_key(pair))
         .collect();
     assert!(zero.is_empty(), "never visited: {zero:?}");
+    every_end_was_seen(&ends);
+}
+
+/// Every outcome and reason that the line can write (RULES 3); one that it cannot write was not written either.
+fn every_end_was_seen(ends: &Ends) {
+    let mut wrong = Vec::new();
+    for outcome in Outcome::all() {
+        let (word, reason) = outcome.words();
+        let (seen, why_not) = (ends.get(&outcome.words()).copied().unwrap_or_default(), unreachable(outcome));
+        println!("{word:>16} {:<16}{seen:>8}  {}", reason.unwrap_or_default(), why_not.unwrap_or_default());
+        if (seen == 0) == why_not.is_none() {
+            wrong.push((word, reason, seen));
+        }
+    }
+    assert!(wrong.is_empty(), "never written, or against the rules: {wrong:?}");
+}
+
+/// Why the line never writes that outcome.
+fn unreachable(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Interrupted => Some("nobody saw the end: found at the next start (tests/stories/ledger.rs)"),
+        Outcome::Attendant(None) => Some("the attendant always has a reason"),
+        Outcome::Attendant(Some(Reason::CallerGaveUp | Reason::LeftAttendant)) => Some("such a caller gave nothing: missed"),
+        Outcome::Attendant(Some(Reason::Failed | Reason::Overloaded)) => Some("the attendant does not take such a call"),
+        Outcome::Attendant(Some(Reason::NoAnswer | Reason::Refused | Reason::NoPhone | Reason::Busy | Reason::Closed))
+        | Outcome::Answered(_)
+        | Outcome::Missed(_)
+        | Outcome::Out(_) => None,
+    }
 }
 
 /// Only a leg that is up can lack its ACK: a caller from the answer on, or who hears how a switch stands.

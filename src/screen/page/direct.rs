@@ -6,7 +6,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 
 use super::super::guard::Person;
-use super::super::line::missing;
+use super::super::line::{UNREACHED, missing};
 use super::super::refusal::Problem;
 use super::super::state::ScreenState;
 use super::{shown, words};
@@ -124,7 +124,8 @@ pub async fn second(State(state): State<ScreenState>, axum::Extension(person): a
 
 pub(super) fn view(state: &ScreenState) -> LineView {
     let (line, now) = (state.line(), state.now().wall);
-    let reasons = missing(&line, state.writer.health());
+    let told = line.alerts.iter().any(|alert| alert.kind == "outage");
+    let reasons = missing(&line, state.writer.health()).into_iter().filter(|reason| !told || *reason != UNREACHED);
     let trunks = line.trunks.iter().map(|trunk| {
         let (words, good) = match trunk.state {
             TrunkState::Registered => ("enregistrée", true),
@@ -139,7 +140,7 @@ pub(super) fn view(state: &ScreenState) -> LineView {
         now: now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
         trunks: trunks.collect(),
         phones: line.phones.iter().map(|phone| phone_view(phone, &line, now)).collect(),
-        alerts: line.alerts.iter().map(|alert| alert.text.clone()).chain(reasons.iter().map(|reason| (*reason).to_owned())).collect(),
+        alerts: line.alerts.iter().map(|alert| alert.text.clone()).chain(reasons.map(str::to_owned)).collect(),
     }
 }
 
