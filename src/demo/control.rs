@@ -134,7 +134,7 @@ impl Server {
         let (status, headers, body) = self.answer(&head);
         let length = body.len();
         let rest = "Connection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Security-Policy: default-src \
-                    'none'; style-src 'unsafe-inline'; media-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+                    'none'; style-src 'unsafe-inline'; media-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
         stream.write_all(format!("HTTP/1.1 {status}\r\n{headers}\r\nContent-Length: {length}\r\n{rest}\r\n\r\n").as_bytes())?;
         stream.write_all(&body)
     }

@@ -3,9 +3,13 @@
 use super::Button;
 use crate::demo::recordings::Recording;
 
-const STYLE: &str = ":root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;margin:0 auto;max-width:44rem;padding:1rem}\
-    form{display:block;margin:.5rem 0}button,a.bouton{display:inline-flex;align-items:center;font:inherit;min-height:3rem;min-width:3rem;\
-    padding:.4rem 1rem}button{width:100%;justify-content:center}audio{display:block;width:100%;min-height:3.4rem}";
+/// Colours are said for light and dark: what a browser takes by itself is not always readable.
+const STYLE: &str = ":root{color-scheme:light dark;--fond:#fff;--texte:#1b1b1b;--lien:#0b4fa8}\
+    @media (prefers-color-scheme:dark){:root{--fond:#161616;--texte:#eee;--lien:#9cc3ff}}html{background:var(--fond);color:var(--texte)}\
+    body{font:1.1rem/1.5 system-ui,sans-serif;margin:0 auto;max-width:44rem;padding:1rem}form{display:block;margin:.5rem 0}\
+    button,a.bouton{display:inline-flex;align-items:center;font:inherit;min-height:3rem;min-width:3rem;padding:.4rem 1rem}\
+    a{color:var(--lien)}button{width:100%;justify-content:center;background:var(--fond);color:var(--lien);border:2px solid;border-radius:.4rem}\
+    audio{display:block;width:100%;min-height:3.4rem}";
 
 /// `page` is the address of the agency's page, `told` what happened, newest first.
 pub(super) fn html(page: &str, recordings: &[Recording], told: &[String]) -> String {
@@ -33,7 +37,7 @@ fn heard(recordings: &[Recording]) -> String {
     let one = |(n, recording): (usize, &Recording)| {
         let party = escaped(recording.party);
         format!(
-            "<h3>{party}</h3>\n<audio controls preload=\"none\" aria-label=\"{party}\" src=\"/ecoute/{n}.wav\"></audio>\n\
+            "<h3>{party}</h3>\n<audio controls preload=\"metadata\" aria-label=\"{party}\" src=\"/ecoute/{n}.wav\"></audio>\n\
              <p><a class=\"bouton\" href=\"/ecoute/{n}.wav\" download=\"ecoute-{n}.wav\">Télécharger : {party}</a></p>\n"
         )
     };
