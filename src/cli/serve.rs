@@ -127,7 +127,7 @@ fn service(config: &Config, sign_in: SignIn) -> Service {
         per_hour: config.dialling.per_hour as usize,
         ports: PortRange { first: config.media.ports.first, last: config.media.ports.last },
         hold_music: music.is_file().then_some(music),
-        prompts: folder.is_dir().then_some(folder),
+        prompts: folder,
         silence_seconds: u32::try_from(config.media.silence.as_secs()).unwrap_or(u32::MAX),
         limits: Limits {
             calls_per_second: config.limits.calls_per_second,

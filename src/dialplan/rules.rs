@@ -59,6 +59,23 @@ pub enum Code {
     SpeedDial(u8),
 }
 
+/// What the agency may say in its own voice, from 1: the prompt's name, and what it is.
+pub const ANNOUNCEMENTS: [(&str, &str); 8] = [
+    ("accueil-absent", "accueil, personne ne répond"),
+    ("accueil-occupe", "accueil, tous les postes sont occupés"),
+    ("accueil-ferme", "accueil, agence fermée"),
+    ("dire-nom", "ce que l'appelant doit dire"),
+    ("dire-nom-numero", "ce que l'appelant doit dire, numéro compris"),
+    ("confidentialite", "rappel de confidentialité"),
+    ("merci-au-revoir", "au revoir du répondeur"),
+    ("patienter", "mot pendant l'attente"),
+];
+
+/// The announcement of that number.
+pub fn announcement(n: u8) -> Option<(&'static str, &'static str)> {
+    usize::from(n).checked_sub(1).and_then(|n| ANNOUNCEMENTS.get(n)).copied()
+}
+
 /// A prompt's number has at most two digits.
 const PROMPT_DIGITS: usize = 2;
 
@@ -146,7 +163,11 @@ impl Codes {
         if let Some((_, code)) = exact.into_iter().find(|(text, _)| *text == dialled) {
             return Some(code);
         }
-        if let Some(number) = dialled.strip_prefix(self.record_prompt.as_str()).and_then(|n| small(n, 1, PROMPT_DIGITS)) {
+        if let Some(number) = dialled
+            .strip_prefix(self.record_prompt.as_str())
+            .and_then(|n| small(n, 1, PROMPT_DIGITS))
+            .filter(|n| announcement(*n).is_some())
+        {
             return Some(Code::RecordPrompt(number));
         }
         dialled.strip_prefix(self.speed_dial.as_str()).and_then(|n| small(n, 2, 2)).filter(|n| CODES.contains(n)).map(Code::SpeedDial)
@@ -167,7 +188,10 @@ impl Code {
             Code::OpenClose => "ouvrir ou fermer l'agence".to_owned(),
             Code::DoNotDisturb => "ne pas déranger".to_owned(),
             Code::AudioTest => "test audio".to_owned(),
-            Code::RecordPrompt(n) => format!("enregistrer l'annonce {n}"),
+            Code::RecordPrompt(n) => {
+                let what = announcement(n).map_or(String::new(), |(_, what)| format!(" : {what}"));
+                format!("enregistrer l'annonce {n}{what}")
+            }
             Code::SpeedDial(n) => format!("numéro abrégé {n:02}"),
         }
     }

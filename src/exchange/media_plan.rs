@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::media::command::{Law, Negotiated, Source, SourceRule};
-use crate::media::prompt::Prompts;
+use crate::media::prompt::{self, Prompts};
 use crate::media::tone::{Oscillator, Tone};
 use crate::sip::sdp::{self, Codec, Description, Direction, OUR_EVENT, Ours};
 use crate::switchboard::effect::Sound;
@@ -139,8 +139,21 @@ impl Sounds {
             Sound::Beep => Source::Tone(Tone::beep()),
             Sound::Music => Source::Loop(self.music.clone()),
             Sound::HoldMusic => Source::Loop(self.held.clone()),
+            Sound::SaidBack { before, clip, after } => {
+                let clip = prompt::decode(clip.as_bytes()).ok();
+                let before: Vec<_> = before.iter().filter_map(|n| self.prompt(n)).collect();
+                Source::Once(before.into_iter().chain(clip).chain(after.iter().filter_map(|n| self.prompt(n))).collect())
+            }
             Sound::Prompts(names) => Source::Once(names.iter().filter_map(|n| self.prompt(n)).collect()),
         }
+    }
+
+    /// That prompt is this WAV from now on.
+    pub fn keep(&mut self, name: &'static str, wav: &[u8]) {
+        let Ok(samples) = prompt::decode(wav) else { return };
+        self.cache.remove(name);
+        self.prompts.set(name, samples);
+        self.held = with_word(&self.music, self.prompts.get("patienter").as_deref());
     }
 
     fn prompt(&mut self, name: &'static str) -> Option<Arc<[i16]>> {

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use crate::domain::call::{Extension, LegId, Record};
 use crate::domain::callback::Retry;
+use crate::domain::clip::Clip;
 use crate::domain::entropy::Entropy;
 use crate::domain::hours::Hours;
 use crate::domain::names::Contacts;
@@ -68,6 +69,8 @@ pub enum Output {
     Media(MediaCommand),
     Record(Seq, Record),
     Reply(Ticket, Answer),
+    /// A prompt that was said anew: to be kept for the next start.
+    Prompt(&'static str, Clip),
     /// Nothing runs any more.
     Idle,
 }

@@ -10,7 +10,7 @@ use super::command::Law;
 use crate::domain::now::Instant;
 
 /// The longest that is ever taken down.
-pub const MAX_LISTEN: Duration = Duration::from_secs(30);
+pub const MAX_LISTEN: Duration = Duration::from_secs(60);
 /// Mean square of 20 ms that is speech, in squared sample units: about −42 dBm0, above the noise of a line, below a soft voice.
 const SPEECH: i64 = 16_000;
 /// Kept after the last speech, in samples (0.5 s).

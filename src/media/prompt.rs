@@ -55,16 +55,23 @@ impl Prompts {
     /// The built-in ones, replaced by the WAV files of a folder of the same name where there are any.
     pub fn with_folder(folder: &Path) -> (Prompts, Vec<(String, PromptError)>) {
         let (mut prompts, mut refused) = Prompts::built_in();
+        refused.extend(prompts.add_folder(folder));
+        (prompts, refused)
+    }
+
+    /// The WAV files of a folder take the place of those of the same name.
+    pub fn add_folder(&mut self, folder: &Path) -> Vec<(String, PromptError)> {
+        let mut refused = Vec::new();
         // no folder: the built-in ones serve
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wav"))
                 && let Some(name) = path.file_stem().and_then(|stem| stem.to_str())
             {
-                prompts.add(name, read(&path), &mut refused);
+                self.add(name, read(&path), &mut refused);
             }
         }
-        (prompts, refused)
+        refused
     }
 
     pub fn get(&self, name: &str) -> Option<Arc<[i16]>> {

@@ -2,6 +2,7 @@
 //!
 //! [`signalling`] the one thread of signalling and rules · [`sip_io`] its sockets · [`faces`] which of our addresses a peer sees · [`rtp_io`] the media threads · [`clock`] time and entropy
 
+mod announcements;
 pub mod clock;
 pub mod control;
 pub mod dns;

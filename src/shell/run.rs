@@ -28,6 +28,7 @@ use crate::switchboard::config::{AttendantRules, CallbackRules, KeypadRules, Lin
 use crate::switchboard::input::Seq;
 use crate::switchboard::line::Line;
 
+use super::announcements::Announcements;
 use super::clock::{self, System};
 use super::dns;
 use super::faces::Faces;
@@ -73,7 +74,8 @@ pub struct Service {
     pub retry: Vec<Retry>,
     pub ports: PortRange,
     pub hold_music: Option<PathBuf>,
-    pub prompts: Option<PathBuf>,
+    /// The agency's own prompts, beside the configuration; it need not be there.
+    pub prompts: PathBuf,
     pub silence_seconds: u32,
     pub limits: Limits,
     pub state: PathBuf,
@@ -149,10 +151,11 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
         sign_in: service.sign_in.clone(),
         clips_days: service.clips_days,
     };
-    let (folder, music, sounds_inbox) = (service.prompts.clone(), service.hold_music.clone(), inbox.clone());
+    let announcements = Announcements::new(service.prompts.clone(), &service.state);
+    let (folders, music, sounds_inbox) = (announcements.clone(), service.hold_music.clone(), inbox.clone());
     // decoding 160 prompts takes longer than the whole rest of the start
     let prompts = std::thread::Builder::new().name("prompts".to_owned()).spawn(move || {
-        let _ = sounds_inbox.blocking_send(Inbox::Sounds(Box::new(sounds::read(folder, music))));
+        let _ = sounds_inbox.blocking_send(Inbox::Sounds(Box::new(sounds::read(&folders, music))));
     })?;
     let (record_writer, health_writer) = (writer.clone(), writer.clone());
     let (ready, ready_end) = oneshot::channel();
@@ -223,6 +226,7 @@ fn signalling_thread(
                 return;
             }
         };
+        let announcements = Announcements::new(service.prompts.clone(), &service.state);
         let (exchange, unwritten) = build(service, kept, rtp.clone());
         let _ = ready.send(Ok(()));
         Signalling {
@@ -235,6 +239,7 @@ fn signalling_thread(
             health: Health::Ok,
             status,
             tickets: Tickets::default(),
+            announcements,
             idle: false,
             relay_backlog: Default::default(),
             unwritten,

@@ -19,6 +19,7 @@ use crate::sip::api::{Flow, Transport};
 use crate::switchboard::effect::{Answer, Refusal};
 use crate::switchboard::input::{Command, Seq, Ticket};
 
+use super::announcements::Announcements;
 use super::clock;
 use super::faces::Faces;
 use super::rtp_io::{PortRange, RtpIo};
@@ -67,6 +68,7 @@ pub struct Signalling {
     pub unwritten: VecDeque<(u64, Record)>,
     pub status: watch::Sender<Arc<LineStatus>>,
     pub tickets: Tickets,
+    pub announcements: Announcements,
     /// Nothing runs any more after a drain.
     pub idle: bool,
     /// Commands that the relay's queue had no room for.
@@ -261,6 +263,7 @@ impl Signalling {
                         let _ = answer.send(result);
                     }
                 }
+                Output::Prompt(name, wav) => self.announcements.keep(name, wav),
                 Output::Idle => self.idle = true,
             }
         }

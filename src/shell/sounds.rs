@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use crate::exchange::media_plan::Sounds;
 use crate::media::prompt::Prompts;
 
+use super::announcements::Announcements;
+
 /// The built-in prompts, the agency's own over them. A file that cannot be read is said and the built-in one serves.
-pub(super) fn read(folder: Option<PathBuf>, hold_music: Option<PathBuf>) -> Sounds {
-    let (prompts, wrong) = match &folder {
-        Some(folder) => Prompts::with_folder(folder),
-        None => Prompts::built_in(),
-    };
+pub(super) fn read(folders: &Announcements, hold_music: Option<PathBuf>) -> Sounds {
+    let (mut prompts, mut wrong) = Prompts::built_in();
+    for folder in folders.folders() {
+        wrong.extend(prompts.add_folder(folder));
+    }
     for (name, error) in wrong {
         tracing::warn!(name, %error, "a prompt cannot be read");
     }

@@ -229,6 +229,9 @@ impl Line {
 
     /// What was taken down of a leg, which may be gone by now.
     pub(super) fn heard(&mut self, now: Now, leg: LegId, speech: Duration, clip: Clip, out: &mut Vec<Effect>) {
+        if self.booth_event(now, leg, Event::Heard(speech, clip.clone()), out) {
+            return;
+        }
         let of = |call: &&Call| matches!(&call.state, State::Attendant(attended) if attended.caller == leg);
         let Some(call) = self.calls.values().find(of).map(|call| call.id).and_then(|id| self.take(id)) else { return };
         if matches!(&call.state, State::Attendant(Attended { leaving: true, .. })) {

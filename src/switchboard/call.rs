@@ -18,6 +18,7 @@ use crate::domain::text::ScreenText;
 use crate::domain::callback::Fields;
 
 use super::attended::Attended;
+use super::booth::Booth;
 use super::effect::Refuse;
 use super::held::{Held, left};
 use super::input::{Progress, Seq};
@@ -86,6 +87,8 @@ pub(super) struct Calling {
 #[derive(Debug)]
 pub(super) struct Speaking {
     pub(super) caller: LegId,
+    /// The phone talks with us about a code.
+    pub(super) booth: Option<Booth>,
     pub(super) why: Refuse,
     pub(super) outcome: Out,
 }

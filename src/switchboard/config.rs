@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::dialplan::numbering::{Called, Class};
 use crate::dialplan::route::{self, Kind, OutboundPermit};
-use crate::dialplan::rules::{Code, Rules};
+use crate::dialplan::rules::{self, Code, Rules};
 use crate::domain::call::Extension;
 use crate::domain::callback::Retry;
 use crate::domain::hours::Hours;
@@ -126,6 +126,10 @@ pub enum Switch {
     DoNotDisturb,
     /// `*91`: the agency is open or closed until the next change in the hours.
     Open,
+    /// `*97`: it hears itself.
+    AudioTest,
+    /// `*98N`: the prompt of that name is said anew.
+    Announcement(&'static str),
 }
 
 impl Router for Rules {
@@ -142,9 +146,12 @@ impl Router for Rules {
             Kind::SpeedDial { permit, .. } => Route::Outside(permit),
             Kind::Code(Code::DoNotDisturb) => Route::Switch(Switch::DoNotDisturb),
             Kind::Code(Code::OpenClose) => Route::Switch(Switch::Open),
-            Kind::Code(Code::NextCallback | Code::AudioTest | Code::RecordPrompt(_) | Code::SpeedDial(_)) => {
-                refused(dialled(digits), &route::Refusal::UnknownCode)
-            }
+            Kind::Code(Code::AudioTest) => Route::Switch(Switch::AudioTest),
+            Kind::Code(Code::RecordPrompt(n)) => match rules::announcement(n) {
+                Some((name, _)) => Route::Switch(Switch::Announcement(name)),
+                None => refused(dialled(digits), &route::Refusal::UnknownCode),
+            },
+            Kind::Code(Code::NextCallback | Code::SpeedDial(_)) => refused(dialled(digits), &route::Refusal::UnknownCode),
             Kind::Refused(refusal) => refused(dialled(digits), &refusal),
         }
     }

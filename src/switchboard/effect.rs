@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::dialplan::route::OutboundPermit;
 use crate::domain::call::{CallId, Extension, LegId, Record};
 use crate::domain::callback::Callback;
+use crate::domain::clip::Clip;
 use crate::domain::key::Key;
 
 use super::input::{Seq, Ticket};
@@ -89,6 +90,11 @@ pub enum Effect {
     /// listened to any more.
     Listen(LegId, Terms),
     StopListening(LegId),
+    /// That prompt is this sound from now on, and after a restart.
+    KeepPrompt {
+        name: &'static str,
+        wav: Clip,
+    },
     /// Write; `Input::Recorded(seq)` comes back.
     Record(Seq, Record),
     /// The answer to a command of the page.
@@ -141,6 +147,12 @@ pub enum Sound {
     HoldMusic,
     /// Prompts by name, in order, then silence; [`super::spoken`] has the names that are no file.
     Prompts(Vec<&'static str>),
+    /// What was taken down, between prompts.
+    SaidBack {
+        before: Vec<&'static str>,
+        clip: Clip,
+        after: Vec<&'static str>,
+    },
 }
 
 /// When `Effect::Listen` is over.

@@ -5,6 +5,7 @@ use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason, Why};
 
 use super::alerts::SHORT;
+use super::attendant::Event as Talk;
 use super::call::{Call, Calling, End, State};
 use super::desk::Desk;
 use super::double_call::{Event, Step};
@@ -68,6 +69,7 @@ impl Line {
             }
             State::Fetching(_) => self.finish(now, call, not_fetched(), out),
             State::Calling(_) => self.let_down(now, call, End::out(Out::NoAnswer, Refuse::Unavailable), out),
+            State::Speaking(s) if s.booth.is_some() => self.booth_hears(now, call, Talk::Time, out),
             State::Speaking(s) => {
                 let end = End::out(s.outcome, s.why);
                 self.finish(now, call, end, out);
@@ -90,7 +92,7 @@ impl Line {
 
     /// A prompt is over: the refusal it explained follows.
     pub(super) fn played(&mut self, now: Now, leg: LegId, out: &mut Vec<Effect>) {
-        if self.attendant_played(now, leg, out) {
+        if self.attendant_played(now, leg, out) || self.booth_event(now, leg, Talk::Played, out) {
             return;
         }
         let Some(id) = self.legs.get(leg).map(|l| l.call) else { return };

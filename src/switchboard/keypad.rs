@@ -12,6 +12,7 @@ use crate::domain::call::{CallId, Direction, LegId};
 use crate::domain::key::Key;
 use crate::domain::now::{Instant, Now};
 
+use super::attendant::Event;
 use super::call::{Call, State};
 use super::effect::{Effect, Sound};
 use super::legs::{LegState, Who};
@@ -84,7 +85,7 @@ impl Keypad {
 impl Line {
     /// The other side of a leg pressed a key. Only a phone's keys mean anything in a call, and a caller's to the attendant.
     pub(super) fn key(&mut self, now: Now, leg: LegId, key: Key, out: &mut Vec<Effect>) {
-        if self.attendant_key(now, leg, key, out) {
+        if self.attendant_key(now, leg, key, out) || self.booth_event(now, leg, Event::Key(key), out) {
             return;
         }
         let Some((id, who, state)) = self.legs.get(leg).map(|l| (l.call, l.who.clone(), l.state)) else { return };

@@ -5,6 +5,7 @@
 mod alerts;
 mod attendant;
 mod attended;
+mod booth;
 mod call;
 mod callbacks;
 mod called;

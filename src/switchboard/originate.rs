@@ -179,7 +179,7 @@ impl Line {
         }
         out.push(Effect::Play(caller, if outcome == Out::Busy { Sound::Busy } else { Sound::Congestion }));
         self.timers.set(Owner::Call(call.id), now.instant + Duration::from_secs(TONE_SECONDS));
-        call.state = State::Speaking(Speaking { caller, why: end.refuse, outcome });
+        call.state = State::Speaking(Speaking { caller, booth: None, why: end.refuse, outcome });
         self.put(call);
     }
 

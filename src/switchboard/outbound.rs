@@ -324,7 +324,7 @@ impl Line {
         }
         out.push(Effect::Play(caller, Sound::Prompts(vec![prompt])));
         self.timers.set(Owner::Call(call.id), now.instant + Duration::from_secs(SPOKEN_SECONDS));
-        call.state = State::Speaking(Speaking { caller, why, outcome });
+        call.state = State::Speaking(Speaking { caller, booth: None, why, outcome });
         self.put(call);
     }
 }

@@ -129,7 +129,7 @@ impl Site {
                     self.records.push(record);
                     self.exchange.handle_recorded(self.now, seq);
                 }
-                Output::Reply(..) | Output::Idle => {}
+                Output::Reply(..) | Output::Prompt(..) | Output::Idle => {}
             }
         }
     }

@@ -88,7 +88,7 @@ fn it_is_over_at_its_longest_and_never_longer_than_thirty_seconds() {
     let [words] = heard(&mut rig).try_into().unwrap();
     assert_eq!(words.codes.len(), 80_000);
     rig.tell(Command::Listen(A, Terms { max: Duration::from_secs(3600), ..TERMS }));
-    say(&mut rig, 500, 1_600, |n| tone(500.0, n));
+    say(&mut rig, 500, 3_100, |n| tone(500.0, n));
     let [words] = heard(&mut rig).try_into().unwrap();
     assert_eq!(words.codes.len() as u64, MAX_LISTEN.as_secs() * 8_000);
 }

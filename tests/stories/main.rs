@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attendant;
+mod codes;
 mod dial;
 mod double_call;
 mod house;

@@ -21,7 +21,7 @@ use rappel::switchboard::input::{Command, Gone, Input, Progress, Refusal, Second
 use crate::house::*;
 
 const PHONES: &[&str] = &["11", "12", "13"];
-const DIALLED: &[&str] = &["11", "12", "13", "0639980001", "00639980001", "112", "0899000001", "999", "*92", "*91"];
+const DIALLED: &[&str] = &["11", "12", "13", "0639980001", "00639980001", "112", "0899000001", "999", "*92", "*91", "*97", "*983"];
 const STATES: &[&str] = &[
     "hunting",
     "ringing a colleague",
@@ -133,7 +133,7 @@ impl Model {
                 | Effect::Keys(leg, _) => assert!(self.legs.contains_key(leg), "{effect:?}"),
                 Effect::TransferResult { leg, .. } => assert_eq!(self.legs.get(leg), Some(&LegIs::Up), "{effect:?}"),
                 Effect::Record(seq, record) => self.write(*seq, record),
-                Effect::Transfer { .. } | Effect::Reply(..) | Effect::Idle => {}
+                Effect::KeepPrompt { .. } | Effect::Transfer { .. } | Effect::Reply(..) | Effect::Idle => {}
             }
         }
     }

@@ -180,7 +180,7 @@ fn codes_and_extensions() {
         ("*92", Code::DoNotDisturb),
         ("*97", Code::AudioTest),
         ("*983", Code::RecordPrompt(3)),
-        ("*9812", Code::RecordPrompt(12)),
+        ("*9808", Code::RecordPrompt(8)),
     ] {
         assert_eq!(dial(digits).kind, Kind::Code(code), "{digits}");
     }
@@ -189,7 +189,7 @@ fn codes_and_extensions() {
         assert_eq!(codes.read(digits), code.map(Code::SpeedDial), "{digits}");
     }
     // nobody stands in this directory
-    for digits in ["*55", "*93", "*1", "*123", "*980", "0*90", "61*90"] {
+    for digits in ["*55", "*93", "*1", "*123", "*980", "*989", "*9812", "0*90", "61*90"] {
         assert!(matches!(dial(digits).kind, Kind::Refused(_)), "{digits}");
     }
     assert_eq!(dial("12").kind, Kind::Extension(Extension("12".to_owned())));
