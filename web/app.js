@@ -56,7 +56,7 @@
 
   // said once for each state of a double call; the field is given the focus only if nobody types elsewhere
   const said = new Set();
-  const announce = () => all('.appel2').forEach((call) => {
+  const announce = () => all('[data-annonce]').forEach((call) => {
     const key = call.dataset.id + call.dataset.etat;
     if (said.has(key)) return;
     said.add(key);
@@ -79,13 +79,18 @@
     talked = talks;
   };
 
-  const tick = () => all('[data-since]').forEach((timer) => {
+  const tick = () => {
+    all('[data-since]').forEach(turn);
+    // what could be said for a while only
+    if (!lost && all('[data-jusque]').some(({ dataset }) => Date.parse(dataset.jusque) <= Date.now() + skew)) refresh(one('#appel2'));
+  };
+  const turn = (timer) => {
     const seconds = Math.max(0, Math.round((Date.now() + skew - Date.parse(timer.dataset.since)) / 1000));
     const two = (n) => String(n).padStart(2, '0');
     timer.textContent = `${two(Math.floor(seconds / 60))}:${two(seconds % 60)}`;
     const { ambre, rouge } = timer.dataset;
     if (rouge) timer.dataset.niveau = seconds >= rouge ? 'rouge' : seconds >= ambre ? 'ambre' : '';
-  });
+  };
 
   // ---- the link
   const link = (up, since) => {

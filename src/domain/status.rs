@@ -15,6 +15,8 @@ pub struct LineStatus {
     pub second_calls: Vec<SecondCall>,
     /// The first of `second_calls`.
     pub second_call: Option<SecondCall>,
+    /// Call 2 of a phone for a short while after its end: whether it leaves a callback can still be said.
+    pub second_calls_over: Vec<SecondCallOver>,
     pub alerts: Vec<Alert>,
 }
 
@@ -96,6 +98,18 @@ pub struct SecondCall {
     /// The open callback of that number.
     pub callback: Option<CallbackId>,
     pub draft: Draft,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SecondCallOver {
+    pub id: CallId,
+    pub extension: Extension,
+    pub display: String,
+    pub name: String,
+    /// It needs no callback; otherwise its callback is kept.
+    pub settled: bool,
+    /// Until when that can be changed; nothing after.
+    pub until: DateTime<Utc>,
 }
 
 /// What is typed of the form beside name and number.

@@ -33,6 +33,13 @@ impl Line {
         }
     }
 
+    /// Open again, to be written with what follows.
+    pub(super) fn reopened(&mut self, id: CallbackId) {
+        if let Some(entry) = self.ledger.entries.get_mut(&id) {
+            reopen(entry);
+        }
+    }
+
     fn changed(&mut self, now: DateTime<Utc>, person: &str, what: CallbackCommand) -> Result<Callback, Refusal> {
         match what {
             CallbackCommand::Create(fields) => Ok(self.created(now, fields)),

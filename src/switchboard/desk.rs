@@ -11,6 +11,7 @@ use crate::domain::now::Instant;
 
 use super::config::PhoneConfig;
 use super::double_call::{Double, Step};
+use super::over::Over;
 use super::own_waiting::Own;
 
 /// What one leg of the phone does.
@@ -44,8 +45,8 @@ pub(super) struct Desk {
     pub(super) double: Option<Double>,
     /// Its own call waiting has two calls (`line.second_call = "phone"`).
     pub(super) own: Option<Own>,
-    /// Call 2 that ended with its callback, and until when a person may say that it is settled.
-    pub(super) settle: Option<(CallId, Instant)>,
+    /// Call 2 that is over, while a person may still say whether it leaves a callback.
+    pub(super) over: Option<Over>,
     /// When it sent on the party it heard in a double call.
     pub(super) referred: Option<Instant>,
     /// It was hung up less than a second ago while a caller waits for it.
@@ -61,7 +62,7 @@ impl Desk {
             do_not_disturb: false,
             double: None,
             own: None,
-            settle: None,
+            over: None,
             referred: None,
             resting: false,
             lines: Vec::new(),

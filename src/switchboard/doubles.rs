@@ -20,8 +20,6 @@ use super::timers::Owner;
 const DEAF: Duration = Duration::from_secs(1);
 /// The second `1` that ends call 1 comes within that time of the first.
 const TWICE: Duration = Duration::from_secs(3);
-/// For that long after call 2 ended with its callback, a person may say that it is settled.
-pub(super) const SETTLE: Duration = Duration::from_secs(10);
 /// A BYE that follows a REFER within that time is the end of the transfer, not of the call that was resumed.
 const AFTER_REFER: Duration = Duration::from_secs(5);
 
@@ -65,14 +63,8 @@ impl Line {
             Act::EndFirst => self.end_one(now, first, |call| End::new(answered_or_cancelled(call), Refuse::Cancelled), out),
             Act::CutFirst => self.end_one(now, first, Call::cut, out),
             Act::CutSecond => self.end_one(now, second, Call::cut, out),
-            Act::PromiseSecond => {
-                let promised = Outcome::Answered(Some(Why::Promised));
-                self.end_one(now, second, |_| End::new(promised, Refuse::Cancelled), out);
-                if let Some(desk) = self.legs.desk_mut(extension) {
-                    desk.settle = Some((second, now.instant + SETTLE));
-                }
-            }
-            Act::SettleSecond => self.end_one(now, second, |_| End::new(Outcome::Answered(None), Refuse::Cancelled), out),
+            Act::PromiseSecond => self.end_second(now, extension, second, Some(Why::Promised), out),
+            Act::SettleSecond => self.end_second(now, extension, second, None, out),
             Act::FirstLeftOnHold => self.end_one(now, first, held::left, out),
             Act::SecondLeftOnHold => self.end_one(now, second, held::left, out),
             Act::RecallFirst => self.recall(now, first),

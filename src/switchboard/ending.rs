@@ -40,6 +40,7 @@ impl Line {
         if call.recorded {
             self.write_end(now, &call, end, out);
         }
+        self.own_second_over(now, &call, end.outcome);
         self.own_over(call.id);
         self.double_without(now, call.id, out);
     }
@@ -195,6 +196,7 @@ impl Line {
         for (n, desk) in self.legs.desks.iter_mut().enumerate() {
             desk.double = None;
             desk.resting = false;
+            desk.over = None;
             self.timers.cancel(Owner::Rest(n));
         }
         for id in self.calls.keys().copied().collect::<Vec<_>>() {

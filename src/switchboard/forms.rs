@@ -3,22 +3,22 @@
 use std::borrow::Cow;
 
 use crate::domain::call::{CallId, Extension, Record};
-use crate::domain::callback::{CallResult, Fields};
+use crate::domain::callback::Fields;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
-use crate::domain::outcome::{Outcome, Why};
+use crate::domain::outcome::Why;
 
-use super::call::{End, State};
+use super::call::State;
 use super::double_call::{Double, Event, Step};
-use super::doubles::SETTLE;
-use super::effect::{Done, Effect, Refusal, Refuse};
-use super::input::{CallbackCommand, SecondCommand, SecondTarget, Ticket};
+use super::effect::{Done, Effect, Refusal};
+use super::input::{SecondCommand, SecondTarget, Ticket};
 use super::line::Line;
 use super::own_waiting::Own;
 
-const NOTHING: Refusal = Refusal::Conflict("Aucun double appel n'attend cette action.");
+pub(super) const NOTHING: Refusal = Refusal::Conflict("Aucun double appel n'attend cette action.");
 const SEVERAL: Refusal = Refusal::Conflict("Plusieurs doubles appels sont en cours : dites lequel.");
-const NO_NUMBER: Refusal = Refusal::Invalid { field: "number", detail: Cow::Borrowed("Le numéro est masqué : demandez-le et notez-le.") };
+pub(super) const NO_NUMBER: Refusal =
+    Refusal::Invalid { field: "number", detail: Cow::Borrowed("Le numéro est masqué : demandez-le et notez-le.") };
 
 impl Line {
     pub(super) fn second_command(
@@ -55,7 +55,7 @@ impl Line {
                 (Some(id), _) => {
                     desk.own.is_some_and(|own| own.first == *id || own.second == *id)
                         || desk.double.as_ref().is_some_and(|double| double.is_about(*id))
-                        || desk.settle.is_some_and(|(call, _)| call == *id)
+                        || desk.over.as_ref().is_some_and(|over| over.call == *id)
                 }
                 (None, Some(_)) => true,
                 (None, None) => desk.phone.owner == person,
@@ -79,14 +79,14 @@ impl Line {
             };
         }
         let step = desk.double.as_ref().map(|double| (double.step, double.attended));
+        let taken = |step| matches!(step, Some((Step::Second | Step::Swapped, _)));
         match what {
             SecondCommand::Take { .. } => matches!(step, Some((Step::Waiting, _))),
             SecondCommand::SendAway => matches!(step, Some((Step::Waiting, false))),
-            SecondCommand::Swap | SecondCommand::Save(_) | SecondCommand::Resume => matches!(step, Some((Step::Second | Step::Swapped, _))),
+            SecondCommand::Swap => taken(step),
+            SecondCommand::Save(_) | SecondCommand::Resume => taken(step) || desk.is_over(now.instant, true),
+            SecondCommand::Done => taken(step) || desk.is_over(now.instant, false),
             SecondCommand::Draft(_) => matches!(step, Some((Step::Waiting | Step::Second | Step::Swapped, _))),
-            SecondCommand::Done => {
-                matches!(step, Some((Step::Second | Step::Swapped, _))) || desk.settle.is_some_and(|(_, until)| now.instant <= until)
-            }
         }
     }
 
@@ -103,8 +103,9 @@ impl Line {
         if let Some(own) = self.legs.desk(&extension).and_then(|desk| desk.own) {
             return self.own_done(now, ticket, (extension, own), what, out);
         }
-        let Some(double) = double else {
-            return self.settled_late(now, ticket, person, &extension, out);
+        let late = matches!(what, SecondCommand::Done | SecondCommand::Save(_) | SecondCommand::Resume);
+        let Some(double) = double.filter(|double| !late || matches!(double.step, Step::Second | Step::Swapped)) else {
+            return self.said_late(now, ticket, person, &extension, what, out);
         };
         let event = match what {
             SecondCommand::Draft(fields) => {
@@ -161,11 +162,7 @@ impl Line {
             SecondCommand::Done => None,
             SecondCommand::Take { .. } | SecondCommand::SendAway | SecondCommand::Swap => return Err(NOTHING),
         };
-        let Some(call) = self.take(own.second) else { return Err(NOTHING) };
-        if let Some(desk) = self.legs.desk_mut(&extension).filter(|_| why.is_some()) {
-            desk.settle = Some((own.second, now.instant + SETTLE));
-        }
-        self.finish(now, call, End::new(Outcome::Answered(why), Refuse::Cancelled), out);
+        self.end_second(now, &extension, own.second, why, out);
         Ok(true)
     }
 
@@ -179,22 +176,6 @@ impl Line {
             self.drafts.insert(seq, ticket);
         }
         self.touch();
-    }
-
-    /// Réglé, up to ten seconds after call 2 ended with its callback.
-    fn settled_late(
-        &mut self,
-        now: Now,
-        ticket: Ticket,
-        person: &str,
-        extension: &Extension,
-        out: &mut Vec<Effect>,
-    ) -> Result<bool, Refusal> {
-        let Some((call, _)) = self.legs.desk_mut(extension).and_then(|desk| desk.settle.take()) else { return Err(NOTHING) };
-        let entry = self.ledger.entries.values().find(|entry| entry.is_open() && entry.call == Some(call)).map(|entry| entry.id);
-        let Some(id) = entry else { return Err(NOTHING) };
-        self.callback_command(now, ticket, person, CallbackCommand::Close(id, CallResult::Reached), out);
-        Ok(false)
     }
 }
 

@@ -74,7 +74,7 @@ impl Missed {
     }
 
     /// Whether such an end leaves somebody to call back, and how: the one rule, for calls that end and for those found at a start.
-    fn by(outcome: Outcome) -> Option<Missed> {
+    pub(super) fn by(outcome: Outcome) -> Option<Missed> {
         let lost = Missed::unanswered();
         match outcome {
             Outcome::Answered(Some(Why::Promised)) => Some(Missed { source: Source::DoubleCall, counted: false, ..lost }),

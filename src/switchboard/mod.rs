@@ -28,6 +28,7 @@ mod names;
 mod offers;
 mod originate;
 pub mod outbound;
+mod over;
 mod own_waiting;
 mod phones;
 mod ringing;

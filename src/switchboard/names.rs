@@ -57,6 +57,7 @@ impl Line {
             return Err(Refusal::Conflict("Un appel avec ce numéro est en cours : réessayez quand il sera fini."));
         }
         self.ledger.erase(&number);
+        self.forget_over(&number);
         self.names.forget(&number);
         self.touch();
         Ok(())

@@ -20,6 +20,7 @@ impl Line {
             calls: self.calls.values().filter(|call| call.recorded).map(live).collect(),
             second_call: second_calls.first().cloned(),
             second_calls,
+            second_calls_over: self.second_calls_over(),
             alerts: self.alerts.shown(),
         }
     }

@@ -158,7 +158,7 @@ fn on_a_telephone_of_360_pixels() {
 }
 
 #[test]
-fn settled_leaves_no_callback() {
+fn settled_leaves_no_callback_and_for_ten_seconds_the_other_word_can_be_said() {
     let Some(double) = double() else { return };
     let screen = double.agency.screen("MEL");
     screen.click(".appel2 .prendre");
@@ -166,6 +166,15 @@ fn settled_leaves_no_callback() {
     screen.click(".appel2 .regle");
     double.back_to_the_first(&screen);
     assert_eq!(double.agency.callbacks_of("+33639980002"), Vec::<Value>::new());
+    screen.click(".appel2-fini .garder");
+    assert_eq!(double.promise()["source"], "double_call");
+    screen.until("the other word", "document.querySelector('.appel2-fini .regle')");
+    screen.click(".appel2-fini .regle");
+    screen.until("settled", "document.querySelector('.appel2-fini .garder')");
+    assert_eq!(double.promise()["state"], "done");
+    screen.inspect("call 2 is over");
+    screen.until("nothing more can be said", "!document.querySelector('.appel2-fini')");
+    screen.quiet();
 }
 
 #[test]

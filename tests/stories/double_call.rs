@@ -8,7 +8,8 @@ use rappel::domain::identity::Caller;
 use rappel::domain::key::Key;
 use rappel::domain::number::E164;
 use rappel::domain::text::ScreenText;
-use rappel::switchboard::input::{Command, Gone, Input, Refusal, SecondCommand, SecondTarget, Ticket};
+use rappel::switchboard::effect::Effect;
+use rappel::switchboard::input::{CallbackCommand, Command, Gone, Input, Refusal, SecondCommand, SecondTarget, Ticket};
 
 use crate::house::*;
 
@@ -62,6 +63,17 @@ impl House {
     fn page(&mut self, what: SecondCommand, effects: &[&str]) {
         let command = Command::Second { person: "P11".into(), target: Box::new(SecondTarget::default()), what };
         self.tell(Input::Page { ticket: Ticket(7), command }, effects);
+    }
+
+    /// Call 2 is over: `Some(true)`: settled, `Some(false)`: its callback is kept; while that can still be changed.
+    fn over(&self) -> Option<bool> {
+        let over = self.line.status().second_calls_over;
+        over.first().filter(|over| over.until >= self.now.wall).map(|over| over.settled)
+    }
+
+    fn ask(&mut self, what: SecondCommand) -> Vec<Effect> {
+        let command = Command::Second { person: "P11".into(), target: Box::new(SecondTarget::default()), what };
+        self.effects(Input::Page { ticket: Ticket(7), command })
     }
 
     /// State of the double call on the page, and who hears whom.
@@ -358,6 +370,56 @@ fn settled_within_10_s_takes_the_callback_back() {
     house.wait(10_000, &[]);
     house.page(SecondCommand::Done, &[]);
     assert_eq!(house.page_refusal(SecondCommand::Done), "reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))");
+}
+
+/// What is written of callbacks.
+fn ledger(effects: Vec<Effect>) -> Vec<String> {
+    effects.iter().map(words).filter(|word| word.starts_with("callback ")).collect()
+}
+
+#[test]
+fn settled_can_be_kept_after_all_within_10_s_and_settled_again() {
+    let mut house = taken();
+    assert_eq!(ledger(house.ask(SecondCommand::Done)), Vec::<String>::new());
+    assert_eq!(house.over(), Some(true));
+    house.wait(10_000, &[]);
+    assert_eq!(ledger(house.ask(SecondCommand::Resume)), ["callback 1 Open x0 due 1800"]);
+    assert_eq!(house.over(), Some(false));
+    house.wait(10_000, &[]);
+    assert_eq!(ledger(house.ask(SecondCommand::Done)), ["callback 1 Done x0 due 1800, joint, selon P11 01:00"]);
+    assert_eq!(house.over(), Some(true));
+    house.wait(10_001, &[]);
+    assert_eq!(house.over(), None);
+    assert_eq!(house.page_refusal(SecondCommand::Resume), "reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))");
+}
+
+#[test]
+fn settled_by_key_closes_an_open_callback_and_kept_after_all_it_is_the_same_one_that_is_open() {
+    let mut house = taken();
+    let create = Command::Callback { person: "MO".into(), what: CallbackCommand::Create(number("0639980002")) };
+    assert_eq!(ledger(house.effects(Input::Page { ticket: Ticket(8), command: create })), ["callback 1 Open x0 due 1801"]);
+    let settled = ledger(house.effects(Input::Key { leg: FIRST, key: Key::new(b'0').unwrap() }));
+    assert_eq!(settled, ["callback 1 Done x0 due 1801, a rappelé, répondu par P11 01:00"]);
+    assert_eq!(ledger(house.ask(SecondCommand::Resume)), ["callback 1 Open x0 due 1800"]);
+}
+
+#[test]
+fn the_agent_hung_up_in_second_and_says_settled_within_10_s_while_the_phone_is_recalled() {
+    let mut house = taken();
+    let kept = ledger(house.effects(Input::Gone { leg: FIRST, why: Gone::HungUp }));
+    assert_eq!(kept, ["callback 1 Open x0 due 1800"]);
+    assert_eq!(ledger(house.ask(SecondCommand::Done)), ["callback 1 Done x0 due 1800, joint, selon P11 01:00"]);
+}
+
+#[test]
+fn a_withheld_call_2_that_was_settled_is_kept_only_with_a_number() {
+    let mut house = talking();
+    house.effects(ring(CALLER_2));
+    house.wait(1_000, &[]);
+    house.effects(Input::Key { leg: FIRST, key: Key::new(b'2').unwrap() });
+    house.ask(SecondCommand::Done);
+    assert!(house.page_refusal(SecondCommand::Resume).contains("masqué"));
+    assert_eq!(ledger(house.ask(SecondCommand::Save(Box::new(number("0639980007"))))), ["callback 1 Open x0 due 1800"]);
 }
 
 #[test]
@@ -706,8 +768,6 @@ fn a_stop_ends_the_held_one_left_on_hold_and_the_other_with_its_callback() {
 
 impl House {
     fn page_refusal(&mut self, what: SecondCommand) -> String {
-        let command = Command::Second { person: "P11".into(), target: Box::new(SecondTarget::default()), what };
-        let effects = self.effects(Input::Page { ticket: Ticket(7), command });
-        effects.iter().map(words).collect()
+        self.ask(what).iter().map(words).collect()
     }
 }

@@ -102,6 +102,27 @@ impl Second {
     }
 }
 
+/// Call 2 of this person's telephone just ended; it can still be said whether it leaves a callback.
+pub struct Over {
+    pub id: i64,
+    pub who: String,
+    pub settled: bool,
+    pub until: String,
+}
+
+/// The double calls on the screen, and those that are just over.
+#[derive(Default)]
+pub struct Seconds {
+    pub calls: Vec<Second>,
+    pub over: Vec<Over>,
+}
+
+impl Seconds {
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.over.is_empty()
+    }
+}
+
 #[derive(Template)]
 #[template(path = "ligne.html")]
 struct LinePart {
@@ -111,7 +132,7 @@ struct LinePart {
 #[derive(Template)]
 #[template(path = "appel2.html")]
 struct SecondPart {
-    second: Vec<Second>,
+    second: Seconds,
 }
 
 pub async fn line(State(state): State<ScreenState>) -> Response {
@@ -173,17 +194,27 @@ fn talk(call: &LiveCall, since: DateTime<Utc>, now: DateTime<Utc>) -> Talk {
 }
 
 /// The double calls under way, this person's first.
-pub(super) async fn seconds(state: &ScreenState, person: &str) -> Result<Vec<Second>, Problem> {
+pub(super) async fn seconds(state: &ScreenState, person: &str) -> Result<Seconds, Problem> {
     let line = state.line();
-    if line.second_calls.is_empty() {
-        return Ok(Vec::new());
-    }
-    let open = state.read(callbacks::load).await?;
     let now = state.now().wall;
     let phones: Vec<&str> = line.phones.iter().filter(|p| p.owner == person).map(|p| p.extension.0.as_str()).collect();
+    let over =
+        line.second_calls_over.iter().filter(|over| over.until > now && (phones.is_empty() || phones.contains(&over.extension.0.as_str())));
+    let over = over
+        .map(|over| Over {
+            id: over.id.0,
+            who: format!("{} {}", over.display, over.name).trim().to_owned(),
+            settled: over.settled,
+            until: words::iso(over.until),
+        })
+        .collect();
+    if line.second_calls.is_empty() {
+        return Ok(Seconds { calls: Vec::new(), over });
+    }
+    let open = state.read(callbacks::load).await?;
     let mut all: Vec<Second> = line.second_calls.iter().map(|call| one(call, &line, &open, &phones, now)).collect();
     all.sort_by_key(|second| !second.mine);
-    Ok(all)
+    Ok(Seconds { calls: all, over })
 }
 
 fn one(call: &SecondCall, line: &LineStatus, open: &[Callback], phones: &[&str], now: DateTime<Utc>) -> Second {

@@ -52,7 +52,7 @@ pub struct Frame {
     pub due: usize,
     pub late: usize,
     pub line: direct::LineView,
-    pub second: Vec<direct::Second>,
+    pub second: direct::Seconds,
 }
 
 impl Frame {
@@ -102,7 +102,7 @@ fn login_page(state: &ScreenState, wrong: String) -> Response {
         due: 0,
         late: 0,
         line: direct::LineView::default(),
-        second: Vec::new(),
+        second: direct::Seconds::default(),
     };
     shown(&LoginPage { frame, wrong })
 }
