@@ -2,31 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use rappel::demo::double_call::{DoubleCall, ONE, TWO, becomes, waiting, write_music, write_silence};
+use rappel::demo::double_call::{DoubleCall, ONE, TWO, becomes, waiting};
 use rappel::demo::scene::{EXPIRES, Scene};
 use rappel::demo::ua::Call;
 use rappel::demo::ua::sound::{CALLER, MUSIC, PHONE_11, Pitch, SECOND_CALLER};
 use rappel::sip::message::Method;
 use serde_json::json;
 
-use crate::stage::{SOON, ended_as, quiet};
+use crate::stage::{SOON, ended_as, only_music};
 
 /// Long enough never to matter.
 const LONG: &str = "ring_seconds = 20\noffer_seconds = 60";
 
 /// Phone 11 only, and music that can be told from everybody.
 fn stage() -> Scene {
-    let music = std::env::temp_dir().join(format!("rappel-musique-{}-{:?}.wav", std::process::id(), std::thread::current().id()));
-    write_music(&music).unwrap();
-    let mut scene = quiet(&format!("[line]\n{LONG}\n[media]\nhold_music = {:?}", music.to_str().unwrap()));
-    // a voice has every pitch: the words to one who is held are silent here
-    let prompts = scene.service.folder().join("prompts");
-    std::fs::create_dir_all(&prompts).unwrap();
-    for word in ["patienter", "interrompu-reprise"] {
-        write_silence(&prompts.join(format!("{word}.wav"))).unwrap();
-    }
-    scene.service.kill();
-    scene.service.serve().unwrap();
+    let scene = only_music(&format!("[line]\n{LONG}\n"));
     assert_eq!(scene.phone_11.register(EXPIRES), 200);
     scene
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rappel::demo::double_call::{write_music, write_silence};
 pub use rappel::demo::scene::{PHONES, TRUNK};
 use rappel::demo::scene::{Plan, Scene};
 use rappel::demo::ua::Call;
@@ -26,6 +27,23 @@ pub fn quiet(changes: &str) -> Scene {
 pub fn scene(changes: &str) -> Scene {
     let scene = quiet(changes);
     assert!(scene.register(), "the phones could not register; {}", scene.service.last_words());
+    scene
+}
+
+/// The service where one who is held hears music of a pitch of its own and no words: every frame can be told from everybody's voice.
+pub fn only_music(changes: &str) -> Scene {
+    let mut scene = quiet(changes);
+    let music = scene.service.folder().join("musique.wav");
+    write_music(&music).unwrap();
+    scene.service.change(&format!("[media]\nhold_music = {music:?}")).unwrap();
+    // a voice has every pitch
+    let prompts = scene.service.folder().join("prompts");
+    std::fs::create_dir_all(&prompts).unwrap();
+    for word in ["patienter", "interrompu-reprise"] {
+        write_silence(&prompts.join(format!("{word}.wav"))).unwrap();
+    }
+    scene.service.kill();
+    scene.service.serve().unwrap();
     scene
 }
 
