@@ -1,11 +1,19 @@
 //! SIPp on both sides: as the operator that calls, and as a phone that registers with digest and answers. Its scenarios are ours.
 
+use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::stage::{PHONES, Process, TRUNK, quiet, tool};
+use rappel::demo::double_call::{DEAF, becomes};
+use rappel::demo::scene::{EXPIRES, Scene};
+use rappel::demo::ua::Call;
+use rappel::demo::ua::sound::{CALLER, Pitch, SECOND_CALLER};
+use rappel::media::RATE;
+use rappel::media::command::Law;
+
+use crate::stage::{ONE, PHONES, Process, SOON, TRUNK, TWO, ended_as, quiet, tool};
 
 const CALLS: usize = 50;
 /// One call takes about 0.8 s; a loaded machine gets three times that.
@@ -47,4 +55,75 @@ fn sipp_calls_fifty_times_and_a_sipp_phone_answers_each() {
         answered >= CALLS
     });
     assert_eq!(answered, CALLS, "each call has its row");
+}
+
+/// One call of an operator that answers nothing within a call.
+struct DeafTrunk {
+    process: Process,
+    folder: PathBuf,
+}
+
+impl DeafTrunk {
+    /// Calls with that voice; `ports`: first of its media ports.
+    fn calls(program: &Path, scene: &Scene, (number, voice, ports): (&str, Pitch, u16)) -> DeafTrunk {
+        let folder = scene.service.folder().join(number);
+        fs::create_dir(&folder).unwrap();
+        let sine = |n: u32| (f64::from(n) * f64::from(voice) / f64::from(RATE) * std::f64::consts::TAU).sin() * 8000.0;
+        let codes: Vec<u8> = (0..RATE).map(|n| Law::A.encode(sine(n) as i16)).collect();
+        fs::write(folder.join("voice.alaw"), codes).unwrap();
+        let (ip, ports) = (TRUNK.to_string(), ports.to_string());
+        let more = ["-m", "1", "-trace_logs", "-mi", &ip, "-mp", &ports, "-key", "number", number];
+        let service = scene.service.sip.to_string();
+        let process = sipp(program, "deaf_trunk.xml", (TRUNK, free_port(TRUNK)), Some(&service), &folder, &more);
+        DeafTrunk { process, folder }
+    }
+
+    /// It ended as its scenario says, and saw nothing but that.
+    fn is_content(mut self) {
+        assert!(self.process.succeeds(SOON), "SIPp's call failed: {}", self.process.output());
+        let files = fs::read_dir(&self.folder).unwrap().flatten().map(|entry| entry.path());
+        let logs: Vec<PathBuf> = files.filter(|path| path.to_string_lossy().ends_with("_logs.log")).collect();
+        assert_eq!(logs.len(), 1, "SIPp kept no log: {logs:?}");
+        assert_eq!(fs::read_to_string(&logs[0]).unwrap(), "", "the trunk was asked for something within the call");
+    }
+}
+
+/// Most of what the agent hears, for a while, is that.
+#[track_caller]
+fn hears(agent: &Call, pitch: Pitch) {
+    assert!(agent.hears(pitch, SOON), "the agent does not hear {pitch} Hz");
+    let from = Instant::now();
+    std::thread::sleep(Duration::from_millis(600));
+    let share = agent.sound().share(pitch, from);
+    assert!(share > 0.9, "the agent hears {pitch} Hz {:.0} % of the time", share * 100.0);
+}
+
+#[test]
+fn a_whole_double_call_on_a_trunk_that_answers_no_re_invite() {
+    let Some(program) = tool("sipp", PACKAGE) else { return };
+    let mut scene = quiet("[line]\nring = [\"11\"]\nring_seconds = 20\noffer_seconds = 60");
+    assert_eq!(scene.phone_11.register(EXPIRES), 200);
+    let one = DeafTrunk::calls(&program, &scene, (ONE, CALLER, 38_000));
+    let agent = scene.phone_11.expect_call(SOON).unwrap_or_else(|| panic!("phone 11 did not ring: {}", one.process.output()));
+    agent.ring();
+    agent.answer();
+    hears(&agent, CALLER);
+    let two = DeafTrunk::calls(&program, &scene, (TWO, SECOND_CALLER, 38_100));
+    assert!(becomes(&mut scene, Some("waiting")));
+    std::thread::sleep(DEAF);
+    for (state, voice) in [("second", SECOND_CALLER), ("swapped", CALLER), ("second", SECOND_CALLER)] {
+        agent.press("2");
+        hears(&agent, voice);
+        assert!(becomes(&mut scene, Some(state)));
+    }
+    agent.press("1");
+    hears(&agent, CALLER);
+    assert!(becomes(&mut scene, None));
+    two.is_content();
+    ended_as(&mut scene, TWO, "answered", Some("promised"));
+    let saved = scene.callback_where(|entry| entry["number"] == "+33639980002");
+    assert_eq!((&saved["source"], &saved["state"]), (&"double_call".into(), &"open".into()), "{saved}");
+    agent.hang_up();
+    one.is_content();
+    ended_as(&mut scene, ONE, "answered", None);
 }
