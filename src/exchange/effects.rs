@@ -40,10 +40,7 @@ impl Exchange {
                 self.media(MediaCommand::Listen(leg, Terms { max, silence, patience }));
             }
             Effect::StopListening(leg) => self.media(MediaCommand::StopListening(leg)),
-            Effect::KeepPrompt { name, wav } => {
-                self.sounds.keep(name, wav.as_bytes());
-                self.outputs.push_back(Output::Prompt(name, wav));
-            }
+            Effect::KeepPrompt { leg, name, wav } => self.outputs.push_back(Output::Prompt(leg, name, wav)),
             Effect::Party { leg, number, name } => self.tell_party(now, leg, &number, &name),
             Effect::PassKeys { leg, to } => {
                 if let Some(leg) = self.legs.get_mut(leg) {

@@ -69,8 +69,8 @@ pub enum Output {
     Media(MediaCommand),
     Record(Seq, Record),
     Reply(Ticket, Answer),
-    /// A prompt that was said anew: to be kept for the next start.
-    Prompt(&'static str, Clip),
+    /// A prompt that was said anew on that leg: to be written, then [`Exchange::handle_prompt_kept`].
+    Prompt(LegId, &'static str, Clip),
     /// Nothing runs any more.
     Idle,
 }
@@ -222,6 +222,15 @@ impl Exchange {
     pub fn handle_located(&mut self, now: Now, trunk: usize, addresses: Vec<SocketAddr>) {
         self.lines.located(trunk, &addresses);
         self.guard.set_trunk(trunk, self.lines.peers(trunk));
+        self.settle(now);
+    }
+
+    /// What [`Output::Prompt`] asked for is on disk: it is heard from now on. `None`: it is not, and the one before serves.
+    pub fn handle_prompt_kept(&mut self, now: Now, leg: LegId, kept: Option<(&'static str, Clip)>) {
+        if let Some((name, wav)) = &kept {
+            self.sounds.keep(name, wav.as_bytes());
+        }
+        self.inputs.push_back(Input::PromptKept { leg, kept: kept.is_some() });
         self.settle(now);
     }
 

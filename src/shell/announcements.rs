@@ -1,5 +1,5 @@
 //! Prompts that a phone recorded (`*98N`), kept for the next start: beside the configuration, else in the state folder when that cannot be
-//! written. The one before stays as `.avant`. Never writes on the thread that asks.
+//! written. The one before stays as `.avant`. Never writes on the thread that asks: whether it is on disk is told when it is known.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -28,13 +28,18 @@ impl Announcements {
         [&self.beside, &self.state]
     }
 
-    /// Writes on a thread of its own; what goes wrong is logged, and the prompt serves until the next start.
-    pub fn keep(&self, name: &'static str, wav: Clip) {
+    /// Writes on a thread of its own; `told` learns there whether all of it is on disk. What goes wrong is logged.
+    pub fn keep(&self, name: &'static str, wav: Clip, told: impl FnOnce(bool) + Send + 'static) {
         let own = self.clone();
-        let started = std::thread::Builder::new().name("announcement".to_owned()).spawn(move || match own.write(name, &wav) {
-            Ok(folder) => tracing::info!(name, folder = %folder.display(), "an announcement is kept"),
-            Err(error) => tracing::error!(name, %error, "an announcement cannot be kept: it is gone with the next start"),
+        let started = std::thread::Builder::new().name("announcement".to_owned()).spawn(move || {
+            let written = own.write(name, &wav);
+            match &written {
+                Ok(folder) => tracing::info!(name, folder = %folder.display(), "an announcement is kept"),
+                Err(error) => tracing::error!(name, %error, "an announcement cannot be kept: the one before serves"),
+            }
+            told(written.is_ok());
         });
+        // nobody is told: who said it waits, and hears that it was not kept
         if let Err(error) = started {
             tracing::error!(name, %error, "an announcement cannot be kept");
         }
@@ -83,6 +88,25 @@ mod tests {
         assert_eq!(fs::read(beside.join("accueil-ferme.wav")).unwrap(), b"two");
         assert_eq!(fs::read(beside.join("accueil-ferme.wav.avant")).unwrap(), b"one");
         assert!(!beside.join("accueil-ferme.wav.nouveau").exists());
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_that_is_told_and_the_one_before_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (beside, state) = (folder.path().join("prompts"), folder.path().join("state"));
+        let own = Announcements::new(beside.clone(), &state);
+        let told = |name, wav: &[u8]| {
+            let (tell, told) = std::sync::mpsc::channel();
+            own.keep(name, Clip::new(wav.to_vec()), move |kept| tell.send(kept).unwrap());
+            told.recv().unwrap()
+        };
+        assert!(told("accueil-ferme", b"one"));
+        // folders where the new files should be
+        for folder in [&beside, &state.join("prompts")] {
+            fs::create_dir_all(folder.join("accueil-ferme.wav.nouveau")).unwrap();
+        }
+        assert!(!told("accueil-ferme", b"two"));
+        assert_eq!(fs::read(beside.join("accueil-ferme.wav")).unwrap(), b"one");
     }
 
     #[test]

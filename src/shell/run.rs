@@ -159,13 +159,13 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     })?;
     let (record_writer, health_writer) = (writer.clone(), writer.clone());
     let (ready, ready_end) = oneshot::channel();
-    let signalling_rtp = rtp.clone();
+    let (signalling_rtp, own) = (rtp.clone(), inbox.clone());
     let signalling = std::thread::Builder::new().name("signalling".to_owned()).spawn(move || {
         let records = Records {
             write: Box::new(move |records| record_writer.records(records)),
             health: Box::new(move |now| health_writer.health_at(now)),
         };
-        signalling_thread(service, kept, inbox_end, signalling_rtp, records, status, ready)
+        signalling_thread(service, kept, (own, inbox_end), signalling_rtp, records, status, ready)
     })?;
     let result = match ready_end.blocking_recv() {
         // calls are taken from here on; "healthy" is said once they would hear everything
@@ -200,7 +200,7 @@ fn start_rtp(service: &Service, inbox: mpsc::Sender<Inbox>) -> Result<RtpIo, Run
 fn signalling_thread(
     service: Service,
     kept: Kept,
-    inbox: mpsc::Receiver<Inbox>,
+    (own, inbox): (mpsc::Sender<Inbox>, mpsc::Receiver<Inbox>),
     rtp: Arc<RtpIo>,
     records: Records,
     status: watch::Sender<Arc<LineStatus>>,
@@ -234,6 +234,7 @@ fn signalling_thread(
             sip,
             streams,
             inbox,
+            own,
             rtp,
             records,
             health: Health::Ok,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::call::{LegId, Record};
+use crate::domain::clip::Clip;
 use crate::domain::ladder::Rung;
 use crate::domain::names::Contacts;
 use crate::domain::now::Instant;
@@ -49,6 +50,8 @@ pub enum Inbox {
     /// The messages of a call, for whoever looks at it.
     Ladder(LadderOf, oneshot::Sender<Vec<Rung>>),
     Sounds(Box<Sounds>),
+    /// What was said on that leg is that prompt, on disk; `None`: it cannot be.
+    PromptKept(LegId, Option<(&'static str, Clip)>),
     Contacts(Contacts),
     Reload(Box<Reload>),
     Drain,
@@ -60,6 +63,8 @@ pub struct Signalling {
     pub sip: SipIo,
     pub streams: mpsc::Receiver<StreamEvent>,
     pub inbox: mpsc::Receiver<Inbox>,
+    /// The way in, for what this thread has done elsewhere.
+    pub own: mpsc::Sender<Inbox>,
     pub rtp: Arc<RtpIo>,
     pub records: Records,
     /// As the line was last told.
@@ -170,6 +175,7 @@ impl Signalling {
                 let _ = answer.send(self.exchange.ladder(&of));
             }
             Inbox::Contacts(contacts) => self.exchange.set_contacts(now, contacts),
+            Inbox::PromptKept(leg, kept) => self.exchange.handle_prompt_kept(now, leg, kept),
             Inbox::Sounds(sounds) => self.exchange.set_sounds(*sounds),
             Inbox::Reload(reload) => self.exchange.reload(now, *reload),
             Inbox::Drain => self.exchange.drain(now),
@@ -263,7 +269,13 @@ impl Signalling {
                         let _ = answer.send(result);
                     }
                 }
-                Output::Prompt(name, wav) => self.announcements.keep(name, wav),
+                Output::Prompt(leg, name, wav) => {
+                    let (kept, own) = (wav.clone(), self.own.clone());
+                    self.announcements.keep(name, wav, move |on_disk| {
+                        // nobody is there any more to hear it when the service has ended
+                        let _ = own.blocking_send(Inbox::PromptKept(leg, Some((name, kept)).filter(|_| on_disk)));
+                    });
+                }
                 Output::Idle => self.idle = true,
             }
         }

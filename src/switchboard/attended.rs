@@ -16,6 +16,7 @@ use crate::domain::outcome::{Outcome, Reason};
 use crate::domain::text::ScreenText;
 
 use super::attendant::{Act, Attendant, Event};
+use super::booth;
 use super::call::{Call, End, State};
 use super::effect::{Effect, Refuse, Sound, Terms};
 use super::input::{Gone, Seq};
@@ -229,7 +230,7 @@ impl Line {
 
     /// What was taken down of a leg, which may be gone by now.
     pub(super) fn heard(&mut self, now: Now, leg: LegId, speech: Duration, clip: Clip, out: &mut Vec<Effect>) {
-        if self.booth_event(now, leg, Event::Heard(speech, clip.clone()), out) {
+        if self.booth_event(now, leg, booth::Event::Heard(speech, clip.clone()), out) {
             return;
         }
         let of = |call: &&Call| matches!(&call.state, State::Attendant(attended) if attended.caller == leg);

@@ -3,17 +3,19 @@
 //!
 //! ```text
 //!   Telling -(tone)-> Recording -(something was said)-> Playing --------------------------- test --> End
-//!     ^                   '-(nothing)-> Leaving -> End     |  '--1--> kept -> Leaving -> End
-//!     '-----------------------------2----------------------'  '-(6 s, said again, 6 s)-> End, nothing kept
+//!     ^                   '-(nothing)-> Leaving -> End     | |'--1--> Keeping -(it is on disk)-> Leaving -> End
+//!     '-----------------------------2----------------------' |   ^------'-(it is not: low tone, asked again)
+//!                                                            '-(6 s, said again, 6 s)-> End, nothing kept
 //! ```
+//! Who hangs up once something was said keeps it, as the prompt says: in Playing at once, in Recording when its report is there (Left).
 //! Every time has an end, and the whole talk too.
 
 use std::time::Duration;
 
 use crate::domain::clip::Clip;
+use crate::domain::key::Key;
 use crate::domain::now::Instant;
 
-use super::attendant::Event;
 use super::spoken::{PAUSE, SIGNAL};
 
 /// What the audio test takes down, and an announcement, at most.
@@ -29,6 +31,10 @@ const SPOKEN: Duration = Duration::from_secs(90);
 const CROSSED: Duration = Duration::from_millis(80);
 /// Past the longest recording its report is waited for that long.
 const REPORT: Duration = Duration::from_secs(2);
+/// A disk that takes longer than this has not taken it.
+const WRITTEN: Duration = Duration::from_secs(5);
+/// The report of what is being taken down follows a hang-up within that time.
+const LAST_REPORT: Duration = Duration::from_millis(500);
 /// The whole talk, whatever keys are pressed.
 const WHOLE: Duration = Duration::from_secs(600);
 
@@ -40,13 +46,28 @@ pub(super) enum Purpose {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    Key(Key),
+    Played,
+    /// What was taken down, and how much of it is speech.
+    Heard(Duration, Clip),
+    /// Whether what [`Act::Keep`] asked for is on disk.
+    Kept(bool),
+    /// The phone is gone.
+    HungUp,
+    Time,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Say(Vec<&'static str>),
     /// What was said is heard between these prompts.
     SayBack(Vec<&'static str>, Clip, Vec<&'static str>),
     Listen(Duration),
     StopListening,
-    /// It is that prompt from now on.
+    /// Beside it: that did not work.
+    LowTone,
+    /// It is that prompt once it is on disk; [`Event::Kept`] follows.
     Keep(&'static str, Clip),
     End,
 }
@@ -56,7 +77,10 @@ enum Step {
     Telling,
     Recording,
     Playing(Clip),
+    Keeping(Clip),
     Leaving,
+    /// Hung up while it recorded: the report is all that is waited for.
+    Left,
 }
 
 #[derive(Debug)]
@@ -93,7 +117,13 @@ impl Booth {
             Event::Played => {}
             Event::Key(key) => self.key(now, key.sign(), acts),
             Event::Heard(speech, clip) if self.step == Step::Recording => self.heard(now, speech, clip, acts),
+            Event::Heard(speech, clip) if self.step == Step::Left => {
+                self.keep(Some(clip).filter(|_| speech >= WORD), acts);
+                acts.push(Act::End);
+            }
             Event::Heard(..) => {}
+            Event::Kept(kept) => self.kept(now, kept, acts),
+            Event::HungUp => self.hung_up(now, acts),
             Event::Time if self.speaking.is_some() => self.said(now, acts),
             Event::Time => self.waited(now, acts),
         }
@@ -130,7 +160,7 @@ impl Booth {
                 self.deadline = now + max + REPORT;
             }
             (Step::Playing(_), Purpose::Announcement(_)) => self.deadline = now + NO_KEY,
-            (Step::Recording, _) => {}
+            (Step::Recording | Step::Keeping(_) | Step::Left, _) => {}
             (Step::Playing(_), Purpose::Test) | (Step::Leaving, _) => acts.push(Act::End),
         }
     }
@@ -145,7 +175,8 @@ impl Booth {
                 self.again = true;
                 self.speaks(now, Act::Say(vec!["annonce-valider"]), acts);
             }
-            Step::Playing(_) | Step::Telling | Step::Leaving => acts.push(Act::End),
+            Step::Keeping(_) => self.kept(now, false, acts),
+            Step::Playing(_) | Step::Telling | Step::Leaving | Step::Left => acts.push(Act::End),
         }
     }
 
@@ -167,12 +198,44 @@ impl Booth {
             // its report follows
             (Step::Recording, _, _) => acts.push(Act::StopListening),
             (Step::Telling, _, _) => self.speaks(now, Act::Say(vec![SIGNAL]), acts),
-            (Step::Playing(clip), Purpose::Announcement(name), b'1') => {
-                acts.push(Act::Keep(name, clip.clone()));
-                self.leave(now, "annonce-gardee", acts);
+            (Step::Playing(clip), Purpose::Announcement(_), b'1') => {
+                let clip = clip.clone();
+                self.keep(Some(clip.clone()), acts);
+                (self.step, self.speaking, self.deadline) = (Step::Keeping(clip), None, now + WRITTEN);
             }
             (Step::Playing(_), Purpose::Announcement(_), b'2') => self.tell(now, acts),
-            (Step::Playing(_) | Step::Leaving, _, _) => {}
+            (Step::Playing(_) | Step::Keeping(_) | Step::Leaving | Step::Left, _, _) => {}
         }
+    }
+
+    fn keep(&self, clip: Option<Clip>, acts: &mut Vec<Act>) {
+        if let (Purpose::Announcement(name), Some(clip)) = (self.purpose, clip) {
+            acts.push(Act::Keep(name, clip));
+        }
+    }
+
+    /// Said only now: it would be a lie before. A disk that was late may still say yes when the question is being asked again.
+    fn kept(&mut self, now: Instant, kept: bool, acts: &mut Vec<Act>) {
+        match (&self.step, kept) {
+            (Step::Keeping(_) | Step::Playing(_), true) => self.leave(now, "annonce-gardee", acts),
+            (Step::Keeping(clip), false) => {
+                (self.step, self.again) = (Step::Playing(clip.clone()), false);
+                acts.push(Act::LowTone);
+                self.speaks(now, Act::Say(vec![PAUSE, PAUSE, "annonce-valider"]), acts);
+            }
+            (Step::Playing(_) | Step::Telling | Step::Recording | Step::Leaving | Step::Left, _) => {}
+        }
+    }
+
+    fn hung_up(&mut self, now: Instant, acts: &mut Vec<Act>) {
+        match &self.step {
+            Step::Recording if self.purpose != Purpose::Test => {
+                (self.step, self.deadline) = (Step::Left, now + LAST_REPORT);
+                return;
+            }
+            Step::Playing(clip) => self.keep(Some(clip.clone()), acts),
+            Step::Telling | Step::Recording | Step::Keeping(_) | Step::Leaving | Step::Left => {}
+        }
+        acts.push(Act::End);
     }
 }

@@ -90,8 +90,10 @@ pub enum Effect {
     /// listened to any more.
     Listen(LegId, Terms),
     StopListening(LegId),
-    /// That prompt is this sound from now on, and after a restart.
+    /// That prompt is this sound once it is on disk; `Input::PromptKept` comes back.
     KeepPrompt {
+        /// Who said it.
+        leg: LegId,
         name: &'static str,
         wav: Clip,
     },

@@ -5,7 +5,7 @@ use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason, Why};
 
 use super::alerts::SHORT;
-use super::attendant::Event as Talk;
+use super::booth::Event as Talk;
 use super::call::{Call, Calling, End, State};
 use super::desk::Desk;
 use super::double_call::{Event, Step};

@@ -54,6 +54,8 @@ pub enum Input {
     Played { leg: LegId },
     /// What was taken down of a leg after `Effect::Listen`, and how much of it is speech. The leg may be gone.
     Heard { leg: LegId, speech: Duration, clip: Clip },
+    /// Whether what `Effect::KeepPrompt` asked for is on disk. The leg may be gone.
+    PromptKept { leg: LegId, kept: bool },
     /// An authenticated phone asks to transfer the party of its call (REFER). `digits` as in `Dials`.
     Transfers { leg: LegId, digits: String },
     /// The write of that record is on disk, or its time is over (the shell's 200 ms, journal included).

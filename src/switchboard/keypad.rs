@@ -12,7 +12,7 @@ use crate::domain::call::{CallId, Direction, LegId};
 use crate::domain::key::Key;
 use crate::domain::now::{Instant, Now};
 
-use super::attendant::Event;
+use super::booth::Event;
 use super::call::{Call, State};
 use super::effect::{Effect, Sound};
 use super::legs::{LegState, Who};

@@ -14,6 +14,7 @@ use crate::domain::outcome::Reason;
 use crate::domain::text::ScreenText;
 
 use super::alerts::Alerts;
+use super::booth::Event;
 use super::call::{Call, State};
 use super::config::{AttendantRules, LineConfig, Router};
 use super::desk::Desk;
@@ -119,6 +120,9 @@ impl Line {
             Input::Transfers { leg, digits } => self.transfers(now, leg, &digits, out),
             Input::Key { leg, key } => self.key(now, leg, key, out),
             Input::Heard { leg, speech, clip } => self.heard(now, leg, speech, clip, out),
+            Input::PromptKept { leg, kept } => {
+                self.booth_event(now, leg, Event::Kept(kept), out);
+            }
             Input::Played { leg } => self.played(now, leg, out),
             Input::Recorded(seq) => self.recorded(now, seq, out),
             Input::Phone { extension, registered } => self.phone(&extension, registered),

@@ -10,8 +10,7 @@ use crate::domain::now::Now;
 use crate::domain::outcome::Out;
 use crate::domain::text::ScreenText;
 
-use super::attendant::Event;
-use super::booth::{Act, Booth, Purpose};
+use super::booth::{Act, Booth, Event, Purpose};
 use super::call::{Call, End, Speaking, State};
 use super::config::Switch;
 use super::effect::{Effect, Refuse, Sound, Terms};
@@ -83,10 +82,10 @@ impl Line {
         None
     }
 
-    /// `false`: this leg is in no such talk.
+    /// `false`: this leg, which may be gone by now, is in no such talk.
     pub(super) fn booth_event(&mut self, now: Now, leg: LegId, event: Event, out: &mut Vec<Effect>) -> bool {
-        let of = |call: &&Call| matches!(&call.state, State::Speaking(Speaking { booth: Some(_), .. }));
-        let id = self.legs.get(leg).and_then(|l| self.calls.get(&l.call)).filter(of).map(|call| call.id);
+        let of = |call: &&Call| matches!(&call.state, State::Speaking(Speaking { booth: Some(_), caller, .. }) if *caller == leg);
+        let id = self.calls.values().find(of).map(|call| call.id);
         let Some(call) = id.and_then(|id| self.take(id)) else { return false };
         self.booth_hears(now, call, event, out);
         true
@@ -122,7 +121,8 @@ fn booth_acts(leg: LegId, acts: Vec<Act>, out: &mut Vec<Effect>) -> bool {
             Act::SayBack(before, clip, after) => out.push(Effect::Play(leg, Sound::SaidBack { before, clip, after })),
             Act::Listen(max) => out.push(Effect::Listen(leg, Terms { max, silence: SILENCE, patience: PATIENCE })),
             Act::StopListening => out.push(Effect::StopListening(leg)),
-            Act::Keep(name, wav) => out.push(Effect::KeepPrompt { name, wav }),
+            Act::LowTone => out.push(Effect::Overlay(leg, Some(Sound::LowTone))),
+            Act::Keep(name, wav) => out.push(Effect::KeepPrompt { leg, name, wav }),
             Act::End => over = true,
         }
     }

@@ -5,6 +5,7 @@ use crate::domain::call::{CallId, Direction, LegId};
 use crate::domain::now::Now;
 use crate::domain::outcome::{Out, Outcome, Reason, Why};
 
+use super::booth::Event;
 use super::call::{Call, End, Party, State, Talk};
 use super::effect::{Answer, Done, Effect, Refusal as NotCarriedOut, Refuse, Sound};
 use super::input::{Gone, Refusal};
@@ -62,6 +63,7 @@ impl Line {
                 let before = caller_gone(&call, why);
                 self.attendant_gone(now, call, why, before, out);
             }
+            State::Speaking(s) if s.booth.is_some() && why == Gone::HungUp => self.booth_hears(now, call, Event::HungUp, out),
             State::Hunting(_) | State::Fetching(_) | State::Calling(_) | State::Speaking(_) => {
                 let end = caller_gone(&call, why);
                 self.finish(now, call, end, out);

@@ -22,14 +22,26 @@ fn heard(ms: u64) -> Input {
 const TELLS: &str = "play in1 Prompts([\"enregistrer-annonce\", \"pause\", \"signal\"])";
 const READS: &str =
     "play in1 SaidBack { before: [\"annonce-relue\", \"pause\"], clip: Clip(44 bytes), after: [\"pause\", \"annonce-valider\"] }";
+const KEEPS: &str = "keep accueil-ferme, Clip(44 bytes)";
+const ASKS_AGAIN: [&str; 2] = ["overlay in1 Some(LowTone)", "play in1 Prompts([\"pause\", \"pause\", \"annonce-valider\"])"];
 const LISTENS: &str = "listen to in1 60s 2s 5s";
 
-/// Phone 11 said an announcement, and hears it.
-fn read_back() -> House {
+fn kept(kept: bool) -> Input {
+    Input::PromptKept { leg: PHONE, kept }
+}
+
+/// Phone 11 says an announcement.
+fn recording() -> House {
     let mut house = House::new();
     house.dials(PHONE, "11", "*983", &["answer in1", TELLS]);
     house.wait(3_000, &[]);
     house.tell(Input::Played { leg: PHONE }, &[LISTENS]);
+    house
+}
+
+/// It said one, and hears it.
+fn read_back() -> House {
+    let mut house = recording();
     house.tell(heard(2_000), &[READS]);
     house
 }
@@ -73,14 +85,68 @@ fn an_announcement_is_kept_by_1_and_said_again_by_2() {
     // a key ends it as silence does; the report follows
     house.tell(key(b'#'), &["stop listening to in1"]);
     house.tell(heard(1_000), &[READS]);
-    house.tell(key(b'1'), &["keep accueil-ferme, Clip(44 bytes)", "play in1 Prompts([\"annonce-gardee\"])"]);
+    house.tell(key(b'1'), &[KEEPS]);
+    // not said before it is on disk
+    house.wait(400, &[]);
+    house.tell(kept(true), &["play in1 Prompts([\"annonce-gardee\"])"]);
     house.wait(3_000, &[]);
     house.tell(Input::Played { leg: PHONE }, &["hang up in1"]);
     house.at_rest();
 }
 
 #[test]
-fn without_a_1_nothing_is_kept() {
+fn a_disk_that_does_not_take_it_is_no_announcement_kept() {
+    let mut house = read_back();
+    house.tell(key(b'1'), &[KEEPS]);
+    house.tell(kept(false), &ASKS_AGAIN);
+    house.tell(key(b'1'), &[KEEPS]);
+    // no answer of the disk at all
+    house.wait(5_000, &ASKS_AGAIN);
+    house.tell(kept(true), &["play in1 Prompts([\"annonce-gardee\"])"]);
+    house.wait(3_000, &[]);
+    house.tell(Input::Played { leg: PHONE }, &["hang up in1"]);
+    house.at_rest();
+}
+
+#[test]
+fn who_hangs_up_after_speaking_keeps_it_as_the_prompt_says() {
+    let mut house = read_back();
+    house.gone(PHONE, Gone::HungUp, &[KEEPS]);
+    house.tell(kept(true), &[]);
+    house.at_rest();
+    // while it is taken down: the report of it follows
+    let mut house = recording();
+    house.gone(PHONE, Gone::HungUp, &[]);
+    house.tell(heard(2_000), &[KEEPS]);
+    house.at_rest();
+    // asked for once, kept once
+    let mut house = read_back();
+    house.tell(key(b'1'), &[KEEPS]);
+    house.gone(PHONE, Gone::HungUp, &[]);
+    house.at_rest();
+}
+
+#[test]
+fn who_hangs_up_before_speaking_or_to_say_it_again_or_is_cut_off_keeps_nothing() {
+    let mut house = recording();
+    house.gone(PHONE, Gone::HungUp, &[]);
+    house.tell(heard(50), &[]);
+    house.at_rest();
+    let mut house = recording();
+    house.gone(PHONE, Gone::HungUp, &[]);
+    house.wait(500, &[]);
+    house.at_rest();
+    let mut house = read_back();
+    house.tell(key(b'2'), &[TELLS]);
+    house.gone(PHONE, Gone::HungUp, &[]);
+    house.at_rest();
+    let mut house = read_back();
+    house.gone(PHONE, Gone::Lost, &[]);
+    house.at_rest();
+}
+
+#[test]
+fn a_phone_left_off_the_hook_keeps_nothing() {
     let mut house = read_back();
     house.wait(4_000, &[]);
     house.tell(Input::Played { leg: PHONE }, &[]);
@@ -88,9 +154,6 @@ fn without_a_1_nothing_is_kept() {
     house.wait(3_000, &[]);
     house.tell(Input::Played { leg: PHONE }, &[]);
     house.wait(6_000, &["hang up in1"]);
-    house.at_rest();
-    let mut house = read_back();
-    house.gone(PHONE, Gone::HungUp, &[]);
     house.at_rest();
 }
 

@@ -282,7 +282,7 @@ pub fn words(effect: &Effect) -> String {
         Effect::TransferResult { leg: l, status } => format!("transfer of {} ends {status}", leg(*l)),
         Effect::Listen(l, terms) => format!("listen to {} {:?} {:?} {:?}", leg(*l), terms.max, terms.silence, terms.patience),
         Effect::StopListening(l) => format!("stop listening to {}", leg(*l)),
-        Effect::KeepPrompt { name, wav } => format!("keep {name}, {wav:?}"),
+        Effect::KeepPrompt { leg: _, name, wav } => format!("keep {name}, {wav:?}"),
         Effect::Record(_, record) => record_words(record),
         Effect::Reply(ticket, Ok(Done::Nothing)) => format!("reply {} Ok(())", ticket.0),
         Effect::Reply(ticket, Ok(Done::Callback(callback))) => format!("reply {} Ok({})", ticket.0, callback.id.0),

@@ -258,6 +258,7 @@ impl Model {
             49..=51 => ("heard", Input::Heard { leg, speech: Duration::from_millis(n as u64), clip: Clip::new(vec![0; 9]) }),
             52..=54 => ("played", Input::Played { leg }),
             60.. => ("key", Input::Key { leg, key: Key::new(b"2101236190"[n % 10]).unwrap() }),
+            58 => ("kept", Input::PromptKept { leg, kept: n.is_multiple_of(2) }),
             55..=57 => ("silent", Input::PhoneSilent { leg }),
             _ => ("speaks", Input::PhoneSpeaks { leg }),
         }
