@@ -14,15 +14,15 @@ use crate::stage::{ONE, SOON, ended_as, quiet, ringing, scene};
 
 const ON: &str = "[line]\nring_seconds = 1\n[attendant]\nenabled = true\nname_seconds = 6";
 /// Frames of 20 ms.
-const A_SECOND: usize = 50;
+pub const A_SECOND: usize = 50;
 
 /// Frames of speech since then: sound that is nobody's pitch.
-fn speech(call: &Call, since: Instant) -> usize {
+pub fn speech(call: &Call, since: Instant) -> usize {
     call.sound().heard(since).iter().filter(|frame| !frame.silent && frame.pitch.is_none()).count()
 }
 
 /// Half a second of silence.
-fn pauses(call: &Call) -> bool {
+pub fn pauses(call: &Call) -> bool {
     let start = Instant::now();
     eventually(Duration::from_secs(15), || {
         let frames = call.sound().heard(start);

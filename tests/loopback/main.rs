@@ -5,6 +5,7 @@
 
 mod attendant;
 mod baresip;
+mod codes;
 mod demo;
 mod dial;
 mod double_call;
