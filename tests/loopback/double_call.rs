@@ -110,25 +110,68 @@ fn the_agent_hangs_up_in_second_and_the_phone_rings_again_for_the_one_who_is_hel
     ended_as(&mut scene, TWO, "answered", Some("promised"));
 }
 
+/// The form of call 2 as far as it was typed.
+fn types(scene: &mut Scene) {
+    let typed = json!({ "name": "Dupont", "subject": "sinistre auto", "number": "06 39 98" });
+    let client = scene.service.client().unwrap();
+    assert_eq!(client.ask("PATCH", "/api/second-call", Some(&typed)).unwrap().status, 204);
+}
+
+/// Killed and started again: how call 2 ended, and what its callback holds of the form. Call 1 was interrupted and is called back too.
+#[track_caller]
+fn killed(mut scene: Scene, two: (&str, Option<&str>), form: (&str, &str)) {
+    scene.service.kill();
+    scene.service.serve().unwrap();
+    ended_as(&mut scene, ONE, "interrupted", None);
+    ended_as(&mut scene, TWO, two.0, two.1);
+    let queue = scene.service.client().unwrap().get("/api/callbacks").unwrap().json();
+    let of = |number: &str| {
+        let mut found = queue["callbacks"].as_array().into_iter().flatten();
+        found.find(|c| c["number"] == number).cloned().unwrap_or_else(|| panic!("no callback of {number}: {queue}"))
+    };
+    let (one, two) = (of("+33639980001"), of("+33639980002"));
+    assert_eq!((&one["name"], &one["state"]), (&json!(""), &json!("open")), "{one}");
+    assert_eq!((&two["name"], &two["subject"], &two["state"]), (&json!(form.0), &json!(form.1), &json!("open")), "{two}");
+}
+
+#[test]
+fn killed_in_waiting_leaves_both_interrupted_with_the_number_of_the_one_who_waited() {
+    let scene = stage();
+    let _call = waiting(&scene).unwrap();
+    killed(scene, ("interrupted", None), ("", ""));
+}
+
 #[test]
 fn killed_in_second_leaves_call_1_interrupted_and_call_2_a_callback_with_what_was_typed() {
     let mut scene = stage();
     let call = waiting(&scene).unwrap();
     call.agent.press("2");
     assert!(call.in_second());
-    let client = scene.service.client().unwrap();
-    let typed = json!({ "name": "Dupont", "subject": "sinistre auto", "number": "06 39 98" });
-    assert_eq!(client.ask("PATCH", "/api/second-call", Some(&typed)).unwrap().status, 204);
-    scene.service.kill();
-    scene.service.serve().unwrap();
-    ended_as(&mut scene, ONE, "interrupted", None);
-    ended_as(&mut scene, TWO, "interrupted", None);
-    let queue = client.get("/api/callbacks").unwrap().json();
-    let of = |number: &str| {
-        let mut found = queue["callbacks"].as_array().into_iter().flatten();
-        found.find(|c| c["number"] == number).cloned().unwrap_or_else(|| panic!("no callback of {number}: {queue}"))
-    };
-    assert_eq!(of("+33639980001")["name"], "");
-    let two = of("+33639980002");
-    assert_eq!((&two["name"], &two["subject"]), (&json!("Dupont"), &json!("sinistre auto")), "{two}");
+    types(&mut scene);
+    killed(scene, ("interrupted", None), ("Dupont", "sinistre auto"));
+}
+
+#[test]
+fn killed_in_swapped_leaves_call_1_interrupted_and_call_2_a_callback_with_what_was_typed() {
+    let mut scene = stage();
+    let call = waiting(&scene).unwrap();
+    call.agent.press("2");
+    assert!(call.in_second());
+    types(&mut scene);
+    call.agent.press("2");
+    assert!(call.in_swapped());
+    killed(scene, ("interrupted", None), ("Dupont", "sinistre auto"));
+}
+
+#[test]
+fn killed_in_recall_leaves_call_1_interrupted_and_call_2_promised_with_what_was_typed() {
+    let mut scene = stage();
+    let call = waiting(&scene).unwrap();
+    call.agent.press("2");
+    assert!(call.in_second());
+    types(&mut scene);
+    call.agent.hang_up();
+    assert!(becomes(&mut scene, Some("recall")));
+    ended_as(&mut scene, TWO, "answered", Some("promised"));
+    killed(scene, ("answered", Some("promised")), ("Dupont", "sinistre auto"));
 }
