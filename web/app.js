@@ -158,26 +158,33 @@
     all('.tape', form).forEach(({ name, value }) => body.set(name, value));
     return body.toString();
   };
-  let draft, sending;
-  const later = (form) => (draft ||= setTimeout(() => send(form), 300));
-  const send = async (form) => {
-    draft = 0;
+  let soon, sending;
+  const later = (wait = 300) => (soon ||= setTimeout(send, wait));
+  const send = async () => {
+    soon = 0;
     // one after the other: an older one must not arrive last
-    if (sending) return later(form);
+    if (sending) return later();
     sending = true;
-    const body = new URLSearchParams(typed(form));
-    try {
-      const { status } = await fetch('/second-call/draft', { method: 'POST', body, redirect: 'manual', headers: { 'HX-Request': 'true' } });
-      if (status < 500 && unsent[key(form)] === body.toString()) unsent.removeItem(key(form));
-    } catch { /* it is sent with the next key, or after a reload */ }
+    let again;
+    for (const id of all('form.brouillon').map(key)) {
+      const body = unsent[id];
+      if (!body) continue;
+      try {
+        const headers = { 'HX-Request': 'true', 'Content-Type': 'application/x-www-form-urlencoded' };
+        const { status } = await fetch('/second-call/draft', { method: 'POST', body, redirect: 'manual', headers });
+        if (status >= 500) again = true;
+        else if (unsent[id] === body) unsent.removeItem(id);
+      } catch { again = true; }
+    }
     sending = false;
+    if (again) later(1000);
   };
   addEventListener('input', ({ target }) => {
     const form = target.closest?.('form.brouillon');
     if (!form) return;
     target.classList.add('tape');
     unsent[key(form)] = typed(form);
-    later(form);
+    later();
   });
   addEventListener('DOMContentLoaded', () => all('form.brouillon').forEach((form) => {
     if (!unsent[key(form)]) return;
@@ -186,7 +193,7 @@
       field.value = value;
       field.classList.toggle('tape', name !== 'id');
     }
-    send(form);
+    later();
   }));
 
   // ---- keys

@@ -1,6 +1,6 @@
 //! The threads with the RTP sockets. They are blocked by nobody: commands come through bounded queues, reports leave by a
 //! callback that must not wait. No lock, no allocation and no log for a packet: each thread has a relay of its own, and
-//! legs that hear each other are on the same one ([`desk`], [`engine`]).
+//! legs that hear each other are on the same one (`desk`, `engine`).
 //!
 //! A socket pair is bound by [`RtpIo::reserve`], on the caller's thread, and closed by `Command::Close`: while no call is
 //! on, nothing is bound.

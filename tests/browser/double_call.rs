@@ -173,7 +173,7 @@ fn settled_leaves_no_callback_and_for_ten_seconds_the_other_word_can_be_said() {
     screen.until("settled", "document.querySelector('.appel2-fini .garder')");
     assert_eq!(double.promise()["state"], "done");
     screen.inspect("call 2 is over");
-    screen.until("nothing more can be said", "!document.querySelector('.appel2-fini')");
+    screen.within(AGAIN, "nothing more can be said", "!document.querySelector('.appel2-fini')");
     screen.quiet();
 }
 

@@ -1,6 +1,6 @@
 //! vCards of every version met (2.1, RFC 2426, RFC 6350): folded lines, quoted-printable, a charset a property. Takes names, numbers and notes only.
 //!
-//! Lines are read one after the other and each property is held up to [`PROPERTY_MAX`] bytes, so that a photo, or a file made to hurt, costs nothing.
+//! Lines are read one after the other and each property is held up to `PROPERTY_MAX` bytes, so that a photo, or a file made to hurt, costs nothing.
 
 use std::borrow::Cow;
 

@@ -1,6 +1,6 @@
 //! The pages, rendered here and readable without a script. Each part that changes by itself can be asked for alone.
 //!
-//! [`file`] is the queue of callbacks, [`asked`] what of it the address asks for, [`row`] one of them, [`direct`] the line and the double call, [`list`] the calls, [`forms`] the way
+//! [`mod@file`] is the queue of callbacks, [`asked`] what of it the address asks for, [`row`] one of them, [`direct`] the line and the double call, [`list`] the calls, [`forms`] the way
 //! of a form to the API's own routes, [`words`] the French of it. Text of others is escaped by the templates, everywhere.
 
 pub mod asked;
