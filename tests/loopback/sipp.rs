@@ -79,7 +79,7 @@ impl DeafTrunk {
     }
 
     /// It ended as its scenario says, and saw nothing but that.
-    fn is_content(mut self) {
+    fn ends_content(mut self) {
         assert!(self.process.succeeds(SOON), "SIPp's call failed: {}", self.process.output());
         let files = fs::read_dir(&self.folder).unwrap().flatten().map(|entry| entry.path());
         let logs: Vec<PathBuf> = files.filter(|path| path.to_string_lossy().ends_with("_logs.log")).collect();
@@ -119,11 +119,11 @@ fn a_whole_double_call_on_a_trunk_that_answers_no_re_invite() {
     agent.press("1");
     hears(&agent, CALLER);
     assert!(becomes(&mut scene, None));
-    two.is_content();
+    two.ends_content();
     ended_as(&mut scene, TWO, "answered", Some("promised"));
     let saved = scene.callback_where(|entry| entry["number"] == "+33639980002");
     assert_eq!((&saved["source"], &saved["state"]), (&"double_call".into(), &"open".into()), "{saved}");
     agent.hang_up();
-    one.is_content();
+    one.ends_content();
     ended_as(&mut scene, ONE, "answered", None);
 }
