@@ -22,7 +22,7 @@ use crate::domain::now::Instant;
 
 use super::spoken::{self, PAUSE, SIGNAL};
 
-pub(super) use given::Given;
+pub(super) use given::{Details, Given};
 
 /// Without a key for this time the question is asked once more, then the tone comes.
 const NO_KEY: Duration = Duration::from_secs(6);

@@ -8,14 +8,14 @@
 use std::time::Duration;
 
 use crate::domain::call::{CallId, Direction, LegId, Record};
-use crate::domain::callback::Source;
+use crate::domain::callback::{Fields, Source};
 use crate::domain::clip::Clip;
 use crate::domain::key::Key;
 use crate::domain::now::Now;
 use crate::domain::outcome::{Outcome, Reason};
 use crate::domain::text::ScreenText;
 
-use super::attendant::{Act, Attendant, Event};
+use super::attendant::{Act, Attendant, Details, Event};
 use super::booth;
 use super::call::{Call, End, State};
 use super::effect::{Effect, Refuse, Sound, Terms};
@@ -129,12 +129,20 @@ impl Line {
 
     /// Something happened in the talk.
     fn attendant_hears(&mut self, now: Now, mut call: Call, event: Event, out: &mut Vec<Effect>) {
-        let mut acts = Vec::new();
+        let (mut acts, mut typed) = (Vec::new(), None);
         if let State::Attendant(attended) = &mut call.state
             && let Some(talk) = attended.talk.take()
         {
-            let router = &self.config.router;
-            attended.talk = Some(talk.handle(now.instant, event, &|digits| router.given(digits), &mut acts));
+            let (router, before) = (&self.config.router, talk.given.details());
+            let talk = talk.handle(now.instant, event, &|digits| router.given(digits), &mut acts);
+            typed = Some(talk.given.details()).filter(|told| told.party != before.party && told.party.number().is_some());
+            attended.talk = Some(talk);
+        }
+        // a whole number is on disk at once: a crash leaves it in the callback
+        if let Some(Details { party, note, .. }) = typed {
+            let note = Some(note).filter(|note| !note.is_empty());
+            let fields = Box::new(Fields { party: Some(party), note, ..Fields::default() });
+            self.record(Record::Draft { call: call.id, fields }, out);
         }
         self.carried_out(now, call, acts, out);
     }

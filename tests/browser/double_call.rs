@@ -323,10 +323,12 @@ fn who_hangs_up_by_mistake_is_rung_again_and_the_page_says_for_whom() {
     screen.fill(&field("name"), "Mme Exemple");
     std::thread::sleep(A_MOMENT);
     double.leg.hang_up();
+    let again = double.agency.scene.phone_11.expect_call(SOON).expect("phone 11 is not rung again");
+    // one that gives no sign of life is given up while the page is inspected
+    again.ring();
     in_state(&screen, "recall");
     assert!(screen.text(".appel2").unwrap().contains("06 39 98 00 01"), "{}", screen.words());
     screen.inspect("recall");
-    let again = double.agency.scene.phone_11.expect_call(SOON).expect("phone 11 is not rung again");
     again.answer();
     screen.until("talking again", "!document.querySelector('.appel2')?.checkVisibility()");
     assert!(again.hears(CALLER, SOON), "phone 11 does not hear the first client");

@@ -87,3 +87,22 @@ fn row_11_the_caller_leaves_the_attendant_without_a_word() {
     ended_as(&mut scene, ONE, "missed", Some("left_attendant"));
     assert_eq!(callback(&mut scene)["clip"], Value::Null);
 }
+
+#[test]
+fn killed_with_the_attendant_a_number_that_the_caller_typed_is_in_the_callback() {
+    let mut scene = quiet(ON);
+    let caller = scene.caller(ONE).unwrap();
+    caller.sound().say(None);
+    assert!(caller.wait_up(SOON), "the attendant did not answer: {:?}", caller.statuses());
+    for keys in ["2", "0639980003"] {
+        let start = Instant::now();
+        assert!(eventually(SOON, || speech(&caller, start) > A_SECOND), "nothing is said before {keys}");
+        caller.press(keys);
+    }
+    let start = Instant::now();
+    assert!(eventually(SOON, || speech(&caller, start) > A_SECOND), "the number is not read back");
+    scene.service.kill();
+    scene.service.serve().unwrap();
+    ended_as(&mut scene, ONE, "interrupted", None);
+    assert_eq!(callback(&mut scene)["display"], "06 39 98 00 03");
+}

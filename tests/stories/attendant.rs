@@ -250,7 +250,7 @@ fn another_number_is_typed_read_back_and_confirmed() {
     let mut house = asked_known();
     house.played(&[]);
     house.press(b'2', &[&says("numero-saisir")]);
-    house.types("0639980003", true, &[&says(READ_BACK)]);
+    house.types("0639980003", true, &["draft of 1", &says(READ_BACK)]);
     house.press(b'1', &[&says(NAME)]);
     let (callback, _) = house.leaves();
     assert_eq!((callback.party.clone(), marks(&callback).as_str()), (known("0639980003"), "[]"));
@@ -260,7 +260,7 @@ fn another_number_is_typed_read_back_and_confirmed() {
 #[test]
 fn row_12b_digits_typed_and_not_confirmed_are_kept_as_such() {
     let mut house = asked_withheld();
-    house.types("0639980003", true, &[&says(READ_BACK)]);
+    house.types("0639980003", true, &["draft of 1", &says(READ_BACK)]);
     let (callback, said) = house.leaves();
     assert_eq!(said, ["end 1 attendant: no_phone"]);
     assert_eq!((callback.party.clone(), marks(&callback).as_str()), (known("0639980003"), "[\"non confirmé\"]"));
@@ -271,7 +271,7 @@ fn row_12b_digits_typed_and_not_confirmed_are_kept_as_such() {
 fn row_12b_the_number_the_call_came_from_is_kept_beside_one_not_confirmed() {
     let mut house = asked_known();
     house.press(b'2', &[&says("numero-saisir")]);
-    house.types("0639980003", true, &[&says(READ_BACK)]);
+    house.types("0639980003", true, &["draft of 1", &says(READ_BACK)]);
     let (callback, _) = house.leaves();
     assert_eq!((callback.party, callback.note.as_str()), (known("0639980003"), "Appelait du 06 39 98 00 01."));
 }
@@ -293,7 +293,7 @@ fn row_12b_digits_that_are_no_number_yet_are_kept_too() {
 #[test]
 fn row_12b_three_tries_failed_and_only_the_words_are_sure() {
     let mut house = asked_withheld();
-    house.types("0639980003", true, &[&says(READ_BACK)]);
+    house.types("0639980003", true, &["draft of 1", &says(READ_BACK)]);
     house.press(b'2', &[&says("numero-saisir")]);
     house.types("1639980003", true, &[&says("numero-incomplet numero-saisir")]);
     house.types("0639980003", true, &[&says(READ_BACK)]);
@@ -340,7 +340,9 @@ fn a_short_or_foreign_number_is_whole_after_four_seconds_of_silence() {
         let mut house = asked_withheld();
         house.types(digits, true, &[]);
         house.wait(3_999, &[]);
-        house.wait(1, &[&says(&format!("numero-relu {read} numero-valider"))]);
+        let said = says(&format!("numero-relu {read} numero-valider"));
+        let whole = if party.starts_with('+') { vec!["draft of 1", said.as_str()] } else { vec![said.as_str()] };
+        house.wait(1, &whole);
         house.press(b'1', &[&says(NAME)]);
         assert_eq!(house.leaves().0.party.display(), party);
     }
