@@ -41,6 +41,17 @@ fn a_key_is_told_once_and_never_relayed() {
 }
 
 #[test]
+fn a_key_leaves_no_hole_in_what_the_other_side_hears() {
+    let mut rig = Rig::joined(Law::A, Law::A);
+    rig.speak(0, 0, 5, 0x11);
+    press(&mut rig, 0, 5, 800, 2, &[]);
+    rig.speak(0, 12, 5, 0x11);
+    let sent = rig.take(1);
+    assert_cadence(&sent, 30);
+    assert_continuous(&sent, 40);
+}
+
+#[test]
 fn the_voice_band_copy_of_a_key_is_removed_with_it() {
     let mut rig = Rig::joined(Law::A, Law::A);
     let header = Header { marker: true, payload_type: 101, sequence: 1, timestamp: 0, ssrc: 0x1234 };

@@ -1,5 +1,5 @@
-//! Two hundred double calls at once, with real SIP and RTP on loopback against the binary: each phone talks with a client, a second one calls, key `2`
-//! takes it, more `2` go to and fro, key `1` goes back. Then as many phones with two plain calls each, for the same time.
+//! Two hundred double calls at once, with real SIP and RTP on loopback against the binary: each phone talks with a client, a second one calls and is
+//! taken, keys `2` go to and fro, all phones at the same moment, and key `1` goes back. Then as many phones with two plain calls each, for the same time.
 //!
 //! `cargo bench --bench double_calls [-- HOW_MANY]`. Reports frames late and lost, the state of every double call, the callback of
 //! every call 2, and the service's CPU for a double call beside that for two plain ones (wanted: three times at most).
@@ -23,8 +23,6 @@ use self::tally::Tally;
 
 const CALLS: usize = 200;
 const SWAPS: usize = 4;
-/// Keys of the first second of a waiting call are ignored.
-const DEAF: Duration = Duration::from_millis(1_500);
 /// Between two keys.
 const WHILE: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_secs(10);
@@ -107,27 +105,14 @@ fn play(calls: usize, double: bool, music: &Path) -> Played {
     let legs = if double { calls } else { 2 * calls };
     let pump = Pump::open((0..2 * calls).map(|_| TRUNK).chain((0..legs).map(|_| PHONES))).unwrap();
     let mut peers = Peers::open(service.sip, trunk, (2 * calls..2 * calls + legs).rev().collect()).unwrap();
-    for n in 0..calls {
-        // one phone after the other, and each refuses the calls 2 that wait for others: every client is offered to one phone only
-        let waiting = if double { n } else { 0 };
-        (peers.refusing, peers.refused) = (true, 0);
-        assert_eq!(peers.register(&pump, &extension(n), SOON), 200, "phone {n}");
-        assert!(peers.turn(&pump, SOON, |p| p.refused >= waiting), "phone {n} refused {} of {waiting}", peers.refused);
-        peers.refusing = false;
-        let one = peers.call(&pump, &number(n, false), 2 * n);
-        assert!(peers.turn(&pump, SOON, |p| p.phase(&one) == Some(Phase::Up)), "call 1 of phone {n}: {}", service.last_words());
-        let two = peers.call(&pump, &number(n, true), 2 * n + 1);
-        let wanted = if double { Phase::Ringing } else { Phase::Up };
-        assert!(peers.turn(&pump, SOON, |p| p.phase(&two) == Some(wanted)), "call 2 of phone {n}: {}", service.last_words());
-    }
-    peers.turn(&pump, DEAF, |_| false);
+    place(calls, double, &mut service, &mut peers, &pump);
     // how the calls were placed is no matter of their cost
     let (cpu, began) = (cpu(&service), Instant::now());
     if double {
         swap_and_return(calls, &mut service, &mut peers, &pump);
     } else {
         // the phases of the other play, without keys
-        peers.turn(&pump, WHILE * u32::try_from(SWAPS + 2).unwrap(), |_| false);
+        peers.turn(&pump, WHILE * u32::try_from(SWAPS + 1).unwrap(), |_| false);
     }
     for n in 0..calls {
         for second in [false, true] {
@@ -142,11 +127,35 @@ fn play(calls: usize, double: bool, music: &Path) -> Played {
     Played { tally: pump.stop(), cpu: played.0, took: played.1 }
 }
 
+/// Every phone with its two calls. Only one client at a time is offered to the phones, and keys are ignored for a second of it: it is taken by the page.
+fn place(calls: usize, double: bool, service: &mut Service, peers: &mut Peers, pump: &Pump) {
+    let up = |peers: &mut Peers, n, second, phase| {
+        let id = peers.call(pump, &number(n, second), 2 * n + usize::from(second));
+        assert!(peers.turn(pump, SOON, |p| p.phase(&id) == Some(phase)), "phone {n}, second {second}: {:?}", peers.phase(&id));
+    };
+    for n in 0..calls {
+        assert_eq!(peers.register(pump, &extension(n), SOON), 200, "phone {n}");
+        up(peers, n, false, Phase::Up);
+        if !double {
+            up(peers, n, true, Phase::Up);
+        }
+    }
+    let client = service.client().unwrap();
+    for n in (0..calls).filter(|_| double) {
+        up(peers, n, true, Phase::Ringing);
+        let taken = client.post("/api/second-call/take", &serde_json::json!({"extension": extension(n)})).unwrap();
+        assert!(taken.status < 300, "phone {n}: {} {}", taken.status, taken.text());
+        let id = format!("call-{}", number(n, true));
+        assert!(peers.turn(pump, SOON, |p| p.phase(&id) == Some(Phase::Up)), "phone {n} took its call 2");
+    }
+    peers.turn(pump, WHILE, |_| false);
+}
+
 fn swap_and_return(calls: usize, service: &mut Service, peers: &mut Peers, pump: &Pump) {
-    all_in(calls, service, peers, pump, "waiting");
+    all_in(calls, service, peers, pump, "second");
     let ends: Vec<usize> = (0..calls).map(|n| peers.phone_end(&extension(n)).unwrap()).collect();
-    for swap in 0..=SWAPS {
-        let second = swap % 2 == 0;
+    for swap in 0..SWAPS {
+        let second = swap % 2 == 1;
         ends.iter().for_each(|end| pump.press(*end, '2'));
         peers.turn(pump, WHILE, |_| false);
         all_in(calls, service, peers, pump, if second { "second" } else { "swapped" });

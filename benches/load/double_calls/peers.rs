@@ -49,9 +49,6 @@ pub struct Peers {
     registered: HashMap<String, (u16, Option<Challenge>)>,
     /// Ends that the next calls to phones take.
     free: Vec<usize>,
-    /// New calls to phones are refused, and how many were.
-    pub refusing: bool,
-    pub refused: usize,
     count: u32,
 }
 
@@ -62,7 +59,7 @@ impl Peers {
             socket.set_nonblocking(true)?;
             rustix::net::sockopt::set_socket_recv_buffer_size(socket, BUFFER)?;
         }
-        Ok(Peers { trunk, phones, server, legs: HashMap::new(), registered: HashMap::new(), free, refusing: false, refused: 0, count: 0 })
+        Ok(Peers { trunk, phones, server, legs: HashMap::new(), registered: HashMap::new(), free, count: 0 })
     }
 
     /// Handles what arrives until `done` or the time is over; whether it was done.
@@ -230,11 +227,7 @@ impl Peers {
         let peer = sdp::read(&request.body).towards.map(|towards| towards.peer);
         let user = request.uri().trim_start_matches("sip:").split('@').next().unwrap_or_default().to_owned();
         if !self.legs.contains_key(&id) {
-            let end = if self.refusing { None } else { self.free.pop() };
-            let Some(end) = end else {
-                self.refused += 1;
-                return self.send(phones, &Message::reply(request, 486, Some("load")));
-            };
+            let Some(end) = self.free.pop() else { return self.send(phones, &Message::reply(request, 486, Some("load"))) };
             pump.connect(end, peer);
             let side = |name: &str| request.get(name).unwrap_or_default().to_owned();
             let leg = Leg {

@@ -33,6 +33,8 @@ pub(super) struct Sound<'a> {
 pub(super) struct Taken<'a> {
     pub sound: Option<Sound<'a>>,
     pub keys: [Option<u8>; 2],
+    /// A packet of a key: no sound comes in this time.
+    pub silent: bool,
     /// The source is locked from now on.
     pub first: bool,
 }
@@ -129,7 +131,10 @@ impl Incoming {
             return taken;
         }
         match kind {
-            Kind::Event(event) => taken.keys = self.keys.handle(now, packet.header.timestamp, event),
+            Kind::Event(event) => {
+                taken.keys = self.keys.handle(now, packet.header.timestamp, event);
+                taken.silent = true;
+            }
             Kind::Sound(law) => {
                 if let (Some(reader), Some(law)) = (self.inband.as_mut(), law) {
                     taken.keys = [reader.handle(law, packet.payload), None];

@@ -208,13 +208,15 @@ impl Relay {
                 peer.outgoing.keys.push(&[*key]);
             });
         }
+        let sent = &mut self.counters.sent;
+        let mut out = |datagram: Datagram| {
+            *sent += 1;
+            out(datagram);
+        };
         if let Some(sound) = taken.sound {
-            let sent = &mut self.counters.sent;
-            let relayed = peer.outgoing.relay(now, sound, &mut |datagram| {
-                *sent += 1;
-                out(datagram);
-            });
-            self.counters.dropped += u64::from(!relayed);
+            self.counters.dropped += u64::from(!peer.outgoing.relay(now, sound, &mut out));
+        } else if taken.silent {
+            peer.outgoing.without_sound(now, &mut self.reports, &mut out);
         }
     }
 

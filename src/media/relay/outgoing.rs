@@ -137,6 +137,15 @@ impl Outgoing {
         true
     }
 
+    /// The source sends a key where a frame would be: silence takes its place, without the patience that a late frame gets.
+    pub fn without_sound(&mut self, now: Instant, reports: &mut Reports, out: &mut impl FnMut(Datagram)) {
+        // a line on which nothing was said yet is not begun by a key
+        if self.packets > 0 {
+            self.next_due = self.next_due.min(now.max(self.sent_at + PTIME));
+            self.tick(now, reports, out);
+        }
+    }
+
     /// Time passes: keys, played sounds, and silence where the source is late. Call it each 10 ms or more often.
     pub fn tick(&mut self, now: Instant, reports: &mut Reports, out: &mut impl FnMut(Datagram)) {
         if self.keys.due(now) && !self.keys.busy() {

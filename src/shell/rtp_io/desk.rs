@@ -16,23 +16,28 @@ pub(super) struct Desk {
     homes: HashMap<LegId, usize>,
     /// Legs of each thread.
     loads: Vec<usize>,
+    /// The thread of the last reservation.
+    last: usize,
 }
 
 impl Desk {
     pub fn new(pool: PortPool, threads: usize) -> Desk {
-        Desk { pool, homes: HashMap::new(), loads: vec![0; threads.max(1)] }
+        Desk { pool, homes: HashMap::new(), loads: vec![0; threads.max(1)], last: 0 }
     }
 
-    /// Binds a pair and gives it to the thread with the fewest legs.
+    /// Binds a pair and gives it to the thread with the fewest legs, or to the last one while it has one more only: the two legs of a call are
+    /// mostly reserved one after the other, and where they are together none has to move.
     pub fn reserve(&mut self, now: Instant, leg: LegId, say: impl FnOnce(usize, Word) -> Result<(), Busy>) -> Result<SocketAddr, NoPort> {
         let (port, pair, address) = self.pool.take(now).ok_or(NoPort::Exhausted)?;
-        let least = self.loads.iter().enumerate().min_by_key(|(_, legs)| **legs).map_or(0, |(thread, _)| thread);
+        let (least, fewest) = self.loads.iter().copied().enumerate().min_by_key(|(_, legs)| *legs).unwrap_or_default();
+        let thread = if self.legs_on(self.last) <= fewest + 1 { self.last } else { least };
         // reserved twice: where the first pair is, so that it is closed there
-        let thread = self.homes.get(&leg).copied().unwrap_or(least);
+        let thread = self.homes.get(&leg).copied().unwrap_or(thread);
         if say(thread, Word::Opened { leg, port, pair }).is_err() {
             self.pool.give_back(now, port);
             return Err(NoPort::Busy);
         }
+        self.last = thread;
         self.settle(leg, Some(thread));
         Ok(address)
     }
@@ -129,7 +134,7 @@ mod tests {
     #[test]
     fn legs_are_spread_and_two_that_are_joined_come_to_one_thread() {
         let mut desk = desk(28_020);
-        for (leg, thread) in [(1, 0), (2, 1), (3, 0)] {
+        for (leg, thread) in [(1, 0), (2, 0), (3, 1)] {
             let mut given = None;
             let say = |to, _| {
                 given = Some(to);
@@ -140,10 +145,10 @@ mod tests {
         }
         let join = |one, other| Command::Join(LegId(one), LegId(other));
         // from the thread that has more
-        let said = heard(&mut desk, join(1, 2));
-        assert_eq!(said, [(0, "move 1 to 1".to_owned()), (1, "Join(LegId(1), LegId(2))".to_owned())]);
-        assert_eq!(heard(&mut desk, join(2, 1)), [(1, "Join(LegId(2), LegId(1))".to_owned())]);
-        assert_eq!(heard(&mut desk, join(2, 9)), []);
+        let said = heard(&mut desk, join(1, 3));
+        assert_eq!(said, [(0, "move 1 to 1".to_owned()), (1, "Join(LegId(1), LegId(3))".to_owned())]);
+        assert_eq!(heard(&mut desk, join(3, 1)), [(1, "Join(LegId(3), LegId(1))".to_owned())]);
+        assert_eq!(heard(&mut desk, join(3, 9)), []);
         assert_eq!(heard(&mut desk, Command::Close(LegId(1))), [(1, "Close(LegId(1))".to_owned())]);
         assert_eq!(heard(&mut desk, Command::Close(LegId(1))), []);
         assert_eq!(desk.loads, [1, 1]);
@@ -152,12 +157,12 @@ mod tests {
     #[test]
     fn a_full_queue_changes_nothing_that_a_second_try_does_not_mend() {
         let mut desk = desk(28_040);
-        for leg in [1, 2] {
+        for leg in [1, 2, 3] {
             assert!(desk.reserve(Instant(1), LegId(leg), |_, _| Ok(())).is_ok());
         }
-        assert!(matches!(desk.reserve(Instant(1), LegId(3), |_, _| Err(Busy)), Err(NoPort::Busy)));
-        assert_eq!(desk.pool.free(), 8);
-        let join = || Command::Join(LegId(1), LegId(2));
+        assert!(matches!(desk.reserve(Instant(1), LegId(4), |_, _| Err(Busy)), Err(NoPort::Busy)));
+        assert_eq!(desk.pool.free(), 7);
+        let join = || Command::Join(LegId(1), LegId(3));
         let mut room = 1;
         let said = desk.command(join(), |_, _| {
             room -= 1;
@@ -165,7 +170,7 @@ mod tests {
         });
         assert!(said.is_err());
         // moved already: only the command itself is said again
-        assert_eq!(heard(&mut desk, join()), [(0, "Join(LegId(1), LegId(2))".to_owned())]);
+        assert_eq!(heard(&mut desk, join()), [(1, "Join(LegId(1), LegId(3))".to_owned())]);
         assert!(desk.command(Command::Close(LegId(1)), |_, _| Err(Busy)).is_err());
         assert_eq!(heard(&mut desk, Command::Close(LegId(1))).len(), 1);
     }
