@@ -1,6 +1,7 @@
 //! Which SIP dialogs belong to which call, so that a call's messages can be found in the trace. Kept for the last calls only; nothing is decided by it.
 
-use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::domain::call::{CallId, LegId};
@@ -27,30 +28,36 @@ pub enum LadderOf {
 
 #[derive(Default)]
 pub(super) struct Ladders {
-    /// By call, the one that began last at the end: since when, and its Call-IDs.
-    calls: VecDeque<(CallId, Instant, Vec<String>)>,
+    /// Since when, and its Call-IDs.
+    calls: HashMap<CallId, (Instant, Vec<String>)>,
+    /// The one that began last at the end.
+    order: VecDeque<CallId>,
 }
 
 impl Ladders {
     fn link(&mut self, now: Now, call: CallId, dialog: String) {
-        match self.calls.iter_mut().rev().find(|(known, ..)| *known == call) {
-            Some((_, _, dialogs)) => {
+        match self.calls.entry(call) {
+            Entry::Occupied(mut known) => {
+                let (_, dialogs) = known.get_mut();
                 if dialogs.len() < MAX_DIALOGS && !dialogs.contains(&dialog) {
                     dialogs.push(dialog);
                 }
             }
-            None => {
-                if self.calls.len() >= MAX_CALLS {
-                    self.calls.pop_front();
-                }
+            Entry::Vacant(new) => {
                 let since = Instant(now.instant.0.saturating_sub(BEFORE.as_nanos() as u64));
-                self.calls.push_back((call, since, vec![dialog]));
+                new.insert((since, vec![dialog]));
+                self.order.push_back(call);
             }
+        }
+        if self.order.len() > MAX_CALLS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.calls.remove(&oldest);
         }
     }
 
     fn of(&self, call: CallId) -> Option<(Instant, &[String])> {
-        self.calls.iter().rev().find(|(known, ..)| *known == call).map(|(_, since, dialogs)| (*since, dialogs.as_slice()))
+        self.calls.get(&call).map(|(since, dialogs)| (*since, dialogs.as_slice()))
     }
 }
 
