@@ -105,8 +105,12 @@ impl Line {
         let Some(fields) = fields else {
             let entry = self.ledger.entries.values().find(|entry| entry.is_open() && entry.call == Some(call)).map(|entry| entry.id);
             let Some(id) = entry else { return Err(NOTHING) };
-            (over.settled, over.ended) = (true, now);
             self.callback_command(now, ticket, person, CallbackCommand::Close(id, CallResult::Reached), out);
+            // a colleague who holds it keeps it open
+            let closed = self.ledger.entries.get(&id).is_some_and(|entry| !entry.is_open());
+            if let Some(over) = self.legs.desk_mut(extension).and_then(|desk| desk.over.as_mut()).filter(|_| closed) {
+                (over.settled, over.ended) = (true, now);
+            }
             return Ok(false);
         };
         over.form.merge(fields);

@@ -3,7 +3,7 @@
 //! In each of them phone 11 talks with the caller of call 1 (legs 1 and in1) when call 2 (leg in2) arrives.
 
 use rappel::domain::call::CallId;
-use rappel::domain::callback::Fields;
+use rappel::domain::callback::{CallbackId, Fields};
 use rappel::domain::identity::Caller;
 use rappel::domain::key::Key;
 use rappel::domain::number::E164;
@@ -409,6 +409,16 @@ fn the_agent_hung_up_in_second_and_says_settled_within_10_s_while_the_phone_is_r
     let kept = ledger(house.effects(Input::Gone { leg: FIRST, why: Gone::HungUp }));
     assert_eq!(kept, ["callback 1 Open x0 due 1800"]);
     assert_eq!(ledger(house.ask(SecondCommand::Done)), ["callback 1 Done x0 due 1800, joint, selon P11 01:00"]);
+}
+
+#[test]
+fn settled_late_is_refused_while_a_colleague_holds_the_callback_and_is_not_shown_as_settled() {
+    let mut house = taken();
+    house.effects(Input::Gone { leg: CALLER_2, why: Gone::HungUp });
+    let claim = Command::Callback { person: "MO".into(), what: CallbackCommand::Claim(CallbackId(1)) };
+    assert_eq!(ledger(house.effects(Input::Page { ticket: Ticket(8), command: claim })).len(), 1);
+    assert!(house.page_refusal(SecondCommand::Done).contains("Err(Conflict"));
+    assert_eq!(house.over(), Some(false));
 }
 
 #[test]
