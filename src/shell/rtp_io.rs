@@ -9,6 +9,7 @@ mod desk;
 mod engine;
 mod pool;
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -141,12 +142,33 @@ impl RtpIo {
     /// `Command::Close` gives the pair back (try it again if it was [`Busy`], or the pair stays taken).
     pub fn reserve(&self, leg: LegId) -> Result<SocketAddr, NoPort> {
         let now = (self.clock)();
+        // nobody is woken for it: until the first command about it nothing is to be done with a leg
         self.desk().reserve(now, leg, |thread, word| self.say(thread, word))
     }
 
-    /// Hands a command to the relay that has its legs. `Open` is [`RtpIo::reserve`]'s own and is ignored here.
-    pub fn command(&self, command: Command) -> Result<(), Busy> {
-        self.desk().command(command, |thread, word| self.say(thread, word))
+    /// Hands commands to the relays that have their legs, in order, and takes them out of the queue; a thread that does not keep up leaves
+    /// the rest there. A thread is woken once for all it is told. `Open` is [`RtpIo::reserve`]'s own and is ignored here.
+    pub fn commands(&self, commands: &mut VecDeque<Command>) {
+        if commands.is_empty() {
+            return;
+        }
+        let mut told = [false; MAX_THREADS];
+        {
+            let mut desk = self.desk();
+            while let Some(command) = commands.front() {
+                let said = desk.command(command, |thread, word| {
+                    told.iter_mut().skip(thread).take(1).for_each(|told| *told = true);
+                    self.say(thread, word)
+                });
+                if said.is_err() {
+                    break;
+                }
+                commands.pop_front();
+            }
+        }
+        for (thread, _) in self.threads.iter().zip(told).filter(|(_, told)| *told) {
+            ring(&thread.wake);
+        }
     }
 
     /// Counts since the start, a tick old at most.
@@ -192,9 +214,7 @@ impl RtpIo {
 
     fn say(&self, thread: usize, word: Word) -> Result<(), Busy> {
         let thread = self.threads.get(thread).ok_or(Busy)?;
-        thread.words.try_send(word).map_err(|_| Busy)?;
-        ring(&thread.wake);
-        Ok(())
+        thread.words.try_send(word).map_err(|_| Busy)
     }
 }
 

@@ -243,6 +243,7 @@ fn signalling_thread(
             announcements,
             idle: false,
             relay_backlog: Default::default(),
+            leaving: Vec::new(),
             unwritten,
         }
         .run()

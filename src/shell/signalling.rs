@@ -16,7 +16,7 @@ use crate::domain::status::{Health, LineStatus};
 use crate::exchange::media_plan::Sounds;
 use crate::exchange::{Exchange, LadderOf, Output, Outside, Reload};
 use crate::media::command::{Command as MediaCommand, Report};
-use crate::sip::api::{Flow, Transport};
+use crate::sip::api::{Flow, Transmit, Transport};
 use crate::switchboard::effect::{Answer, Refusal};
 use crate::switchboard::input::{Command, Seq, Ticket};
 
@@ -76,8 +76,10 @@ pub struct Signalling {
     pub announcements: Announcements,
     /// Nothing runs any more after a drain.
     pub idle: bool,
-    /// Commands that the relay's queue had no room for.
+    /// Commands for the relay: those of this turn, and those that its queue had no room for.
     pub relay_backlog: VecDeque<MediaCommand>,
+    /// Messages of this turn.
+    pub leaving: Vec<Transmit>,
 }
 
 type Together = Vec<(u64, Record)>;
@@ -240,46 +242,52 @@ impl Signalling {
 
     /// The relay's queue is bounded; what does not fit waits here in order, for the relay drains its queue at each packet.
     fn drive_relay(&mut self) {
-        while let Some(next) = self.relay_backlog.pop_front() {
-            if self.rtp.command(next.clone()).is_err() {
-                self.relay_backlog.push_front(next);
-                break;
+        self.rtp.commands(&mut self.relay_backlog);
+    }
+
+    /// Carries out what the exchange asked for: what is heard and what is written first, then what is said, so that sound which comes at once
+    /// finds its leg ready.
+    fn send_all(&mut self) {
+        loop {
+            while let Some(output) = self.exchange.poll_output() {
+                self.carry_out(output);
             }
+            self.drive_relay();
+            self.drive_writer();
+            if self.leaving.is_empty() {
+                return;
+            }
+            let mut leaving = std::mem::take(&mut self.leaving);
+            for transmit in leaving.drain(..) {
+                if let Some(connection) = self.sip.send(transmit)
+                    && let Some(remote) = self.sip.closed(connection)
+                {
+                    self.exchange.handle_connection_lost(clock::now(), connection, remote);
+                }
+            }
+            self.leaving = leaving;
         }
     }
 
-    /// Carries out what the exchange asked for.
-    fn send_all(&mut self) {
-        while let Some(output) = self.exchange.poll_output() {
-            match output {
-                Output::Transmit(transmit) => {
-                    if let Some(connection) = self.sip.send(transmit)
-                        && let Some(remote) = self.sip.closed(connection)
-                    {
-                        self.exchange.handle_connection_lost(clock::now(), connection, remote);
-                    }
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Transmit(transmit) => self.leaving.push(transmit),
+            Output::Media(command) => self.relay_backlog.push_back(command),
+            Output::Record(seq, record) => self.unwritten.push_back((seq.0, record)),
+            Output::Reply(ticket, result) => {
+                if let Some(answer) = self.tickets.waiting.remove(&ticket) {
+                    let _ = answer.send(result);
                 }
-                Output::Media(command) => {
-                    self.relay_backlog.push_back(command);
-                    self.drive_relay();
-                }
-                Output::Record(seq, record) => self.unwritten.push_back((seq.0, record)),
-                Output::Reply(ticket, result) => {
-                    if let Some(answer) = self.tickets.waiting.remove(&ticket) {
-                        let _ = answer.send(result);
-                    }
-                }
-                Output::Prompt(leg, name, wav) => {
-                    let (kept, own) = (wav.clone(), self.own.clone());
-                    self.announcements.keep(name, wav, move |on_disk| {
-                        // nobody is there any more to hear it when the service has ended
-                        let _ = own.blocking_send(Inbox::PromptKept(leg, Some((name, kept)).filter(|_| on_disk)));
-                    });
-                }
-                Output::Idle => self.idle = true,
             }
+            Output::Prompt(leg, name, wav) => {
+                let (kept, own) = (wav.clone(), self.own.clone());
+                self.announcements.keep(name, wav, move |on_disk| {
+                    // nobody is there any more to hear it when the service has ended
+                    let _ = own.blocking_send(Inbox::PromptKept(leg, Some((name, kept)).filter(|_| on_disk)));
+                });
+            }
+            Output::Idle => self.idle = true,
         }
-        self.drive_writer();
     }
 }
 

@@ -42,8 +42,9 @@ pub struct Stranded {
 }
 
 /// Word for word the condition of the index `calls_stranded`, so that a start looks at no other row. The switchboard's rule has the last word.
-const STRANDED: &str = "callback IS NULL AND direction = 'incoming' AND (outcome IN ('missed', 'attendant', 'interrupted')
-    OR (outcome = 'answered' AND reason IN ('promised', 'left_on_hold', 'cut')))";
+const STRANDED: &str =
+    "callback IS NULL AND direction = 'incoming' AND (outcome = 'missed' OR outcome = 'attendant' OR outcome = 'interrupted'
+    OR (outcome = 'answered' AND (reason = 'promised' OR reason = 'left_on_hold' OR reason = 'cut')))";
 
 /// Writes an entry into the transaction that the caller holds; an older version changes nothing.
 pub fn apply(conn: &Connection, callback: &Callback) -> rusqlite::Result<()> {

@@ -1,6 +1,7 @@
 //! The threads with real sockets on loopback: a packet through, a stranger refused, ports given back. Waits on the sockets
 //! themselves, never on a clock.
 
+use std::collections::VecDeque;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -46,6 +47,12 @@ pub fn with(remote: SocketAddr) -> Negotiated {
     }
 }
 
+pub fn tell(io: &RtpIo, command: Command) {
+    let mut commands = VecDeque::from([command]);
+    io.commands(&mut commands);
+    assert!(commands.is_empty());
+}
+
 #[test]
 fn a_call_over_real_sockets() {
     let (io, reports) = start("28100-28109", 1);
@@ -53,11 +60,11 @@ fn a_call_over_real_sockets() {
     let ours: Vec<SocketAddr> = (0..2)
         .map(|n| {
             let address = io.reserve(LegId(n)).unwrap();
-            io.command(Command::Negotiated { leg: LegId(n), with: with(phones[n as usize].local_addr().unwrap()) }).unwrap();
+            tell(&io, Command::Negotiated { leg: LegId(n), with: with(phones[n as usize].local_addr().unwrap()) });
             address
         })
         .collect();
-    io.command(Command::Join(LegId(0), LegId(1))).unwrap();
+    tell(&io, Command::Join(LegId(0), LegId(1)));
     phones[0].send_to(&packet(8, 1, 160, &[0x11; 160]), ours[0]).unwrap();
     assert_eq!(reports.recv_timeout(DEADLINE), Ok(Report::FirstPacket(LegId(0))));
     let mut buffer = [0; 2000];
@@ -69,7 +76,7 @@ fn a_call_over_real_sockets() {
         }
     }
     let free = io.free_pairs();
-    io.command(Command::Close(LegId(0))).unwrap();
+    tell(&io, Command::Close(LegId(0)));
     // the thread has closed the pair once the port can be bound by another
     let taken = (0..1_000_000).find_map(|_| UdpSocket::bind(ours[0]).ok());
     assert!(taken.is_some());
@@ -96,11 +103,11 @@ fn load_of_750_calls() {
     let ours: Vec<SocketAddr> = (0..LEGS)
         .map(|n| {
             let address = io.reserve(LegId(n as u64)).unwrap();
-            io.command(Command::Negotiated { leg: LegId(n as u64), with: with(phones[n].local_addr().unwrap()) }).unwrap();
+            tell(&io, Command::Negotiated { leg: LegId(n as u64), with: with(phones[n].local_addr().unwrap()) });
             address
         })
         .collect();
-    (0..LEGS as u64).step_by(2).for_each(|n| io.command(Command::Join(LegId(n), LegId(n + 1))).unwrap());
+    (0..LEGS as u64).step_by(2).for_each(|n| tell(&io, Command::Join(LegId(n), LegId(n + 1))));
     let cpu = || -> f64 {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
         let rtp = tasks.filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("rtp")));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rappel::domain::call::LegId;
 use rappel::media::command::{Command, Law};
 
-use crate::io::{phone, start, with};
+use crate::io::{phone, start, tell, with};
 use crate::rig::{A, B, Rig, packet};
 
 #[test]
@@ -88,7 +88,7 @@ fn two_threads_double_nothing_and_let_nothing_overtake() {
     let ours: Vec<SocketAddr> = (0..LEGS).map(|n| io.reserve(LegId(n as u64)).unwrap()).collect();
     for (n, phone) in (0..).zip(&phones) {
         phone.set_nonblocking(true).unwrap();
-        io.command(Command::Negotiated { leg: LegId(n), with: with(phone.local_addr().unwrap()) }).unwrap();
+        tell(&io, Command::Negotiated { leg: LegId(n), with: with(phone.local_addr().unwrap()) });
     }
     let mut heard: Vec<Heard> = (0..LEGS).map(|_| Heard::default()).collect();
     let began = std::time::Instant::now();
@@ -97,7 +97,7 @@ fn two_threads_double_nothing_and_let_nothing_overtake() {
             // each time with another: 0-1, 2-3; then 0-2, 1-3; then 0-4 …
             let apart = 1 << (round / 30 % 4);
             for n in (0..LEGS as u64).filter(|n| n & apart == 0) {
-                io.command(Command::Join(LegId(n), LegId(n | apart))).unwrap();
+                tell(&io, Command::Join(LegId(n), LegId(n | apart)));
             }
         }
         for (n, (phone, ours)) in phones.iter().zip(&ours).enumerate() {
@@ -113,6 +113,6 @@ fn two_threads_double_nothing_and_let_nothing_overtake() {
         assert_eq!(heard.from.len(), 4, "phone {n} was joined with four others");
         assert!(heard.spoken > usize::from(ROUNDS) / 2, "phone {n} heard only {} packets", heard.spoken);
     }
-    (0..LEGS as u64).for_each(|n| io.command(Command::Close(LegId(n))).unwrap());
+    (0..LEGS as u64).for_each(|n| tell(&io, Command::Close(LegId(n))));
     io.stop();
 }

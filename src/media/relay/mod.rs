@@ -95,8 +95,11 @@ pub struct Relay {
     entropy: Box<dyn Entropy>,
     /// Of the legs that are opened here.
     cname: [u8; rtcp::CNAME],
+    /// By port index.
     legs: Vec<Option<Box<Leg>>>,
     ports: HashMap<LegId, u16>,
+    /// The ports with a leg, in no order: a tick looks at no other.
+    open: Vec<u16>,
     reports: Reports,
     counters: Counters,
 }
@@ -107,7 +110,7 @@ impl Relay {
         entropy.fill(&mut cname);
         cname.iter_mut().for_each(|byte| *byte = b"0123456789abcdef"[usize::from(*byte & 15)]);
         let reports = Reports(VecDeque::with_capacity(1024));
-        Relay { config, entropy, cname, legs: Vec::new(), ports: HashMap::new(), reports, counters: Counters::default() }
+        Relay { config, entropy, cname, legs: Vec::new(), ports: HashMap::new(), open: Vec::new(), reports, counters: Counters::default() }
     }
 
     /// Does what the exchange says. A command about a leg that is not open is nothing.
@@ -139,12 +142,7 @@ impl Relay {
             Command::StopListening(leg) => self.heard(leg),
             Command::Close(leg) => {
                 self.heard(leg);
-                if let Some(port) = self.ports.remove(&leg) {
-                    self.part(now, port);
-                    if let Some(slot) = self.legs.get_mut(usize::from(port)) {
-                        *slot = None;
-                    }
-                }
+                self.release(now, leg);
             }
         }
     }
@@ -152,9 +150,7 @@ impl Relay {
     /// Takes a leg out, to be [`Relay::put`] into another relay under the same port. Whoever it is joined with hears silence
     /// from then on, and so does it.
     pub fn take(&mut self, now: Instant, id: LegId) -> Option<Moving> {
-        let port = self.ports.remove(&id)?;
-        self.part(now, port);
-        let mut leg = self.legs.get_mut(usize::from(port))?.take()?;
+        let (port, mut leg) = self.release(now, id)?;
         if matches!(leg.outgoing.hears, Hears::Peer(_)) {
             leg.outgoing.switch(now, Hears::Source(Player::new(Source::Silence)));
         }
@@ -167,6 +163,7 @@ impl Relay {
         if let Some(slot) = self.free_slot(id, port) {
             *slot = Some(leg);
             self.ports.insert(id, port);
+            self.open.push(port);
         }
     }
 
@@ -222,8 +219,9 @@ impl Relay {
 
     /// Each [`TICK`]: sounds, silence, keys, control reports, the watch on silence.
     pub fn handle_tick(&mut self, now: Instant, out: &mut impl FnMut(Datagram)) {
-        for index in 0..self.legs.len() {
-            let Some(leg) = self.legs.get_mut(index).and_then(Option::as_mut) else { continue };
+        for at in 0..self.open.len() {
+            let Some(port) = self.open.get(at).copied() else { return };
+            let Some(leg) = self.legs.get_mut(usize::from(port)).and_then(Option::as_mut) else { continue };
             let Some(incoming) = &mut leg.incoming else { continue };
             let sent = &mut self.counters.sent;
             let mut out = |datagram: Datagram| {
@@ -236,7 +234,7 @@ impl Relay {
                 // half to one and a half of the interval, so that legs do not fall into step (RFC 3550, 6.3.1)
                 let spread = rtcp::INTERVAL.as_millis() as u32;
                 leg.next_control = now + rtcp::INTERVAL / 2 + std::time::Duration::from_millis(u64::from(self.entropy.u32() % spread));
-                leg.report(now, index as u16, &mut out);
+                leg.report(now, port, &mut out);
             }
             if let (Some(key), true, Hears::Peer(peer)) = (key, leg.pass_keys, &leg.outgoing.hears) {
                 let peer = usize::from(*peer);
@@ -277,6 +275,16 @@ impl Relay {
             self.legs.resize_with(index + 1, || None);
         }
         self.legs.get_mut(index).filter(|slot| slot.is_none())
+    }
+
+    /// Takes a leg out of the table. Whoever it was joined with hears silence.
+    fn release(&mut self, now: Instant, id: LegId) -> Option<(u16, Box<Leg>)> {
+        let port = self.ports.remove(&id)?;
+        self.part(now, port);
+        if let Some(at) = self.open.iter().position(|open| *open == port) {
+            self.open.swap_remove(at);
+        }
+        Some((port, self.legs.get_mut(usize::from(port))?.take()?))
     }
 
     fn join(&mut self, now: Instant, one: LegId, other: LegId) {

@@ -43,8 +43,8 @@ impl Desk {
     }
 
     /// Says a command where its legs are. Of a leg that is not open it is nothing.
-    pub fn command(&mut self, command: Command, mut say: impl FnMut(usize, Word) -> Result<(), Busy>) -> Result<(), Busy> {
-        let [one, other] = legs_of(&command);
+    pub fn command(&mut self, command: &Command, mut say: impl FnMut(usize, Word) -> Result<(), Busy>) -> Result<(), Busy> {
+        let [one, other] = legs_of(command);
         let home = |leg: Option<LegId>| leg.map(|leg| self.homes.get(&leg).copied());
         let thread = match (home(one), home(other)) {
             (None | Some(None), _) | (_, Some(None)) => return Ok(()),
@@ -59,10 +59,9 @@ impl Desk {
                 to
             }
         };
-        let closed = if let Command::Close(leg) = &command { Some(*leg) } else { None };
-        say(thread, Word::Command(command))?;
-        if let Some(leg) = closed {
-            self.settle(leg, None);
+        say(thread, Word::Command(command.clone()))?;
+        if let Command::Close(leg) = command {
+            self.settle(*leg, None);
         }
         Ok(())
     }
@@ -116,7 +115,7 @@ mod tests {
     /// What was said, in short.
     fn heard(desk: &mut Desk, command: Command) -> Vec<(usize, String)> {
         let mut heard = Vec::new();
-        let said = desk.command(command, |thread, word| {
+        let said = desk.command(&command, |thread, word| {
             heard.push((
                 thread,
                 match word {
@@ -164,14 +163,14 @@ mod tests {
         assert_eq!(desk.pool.free(), 7);
         let join = || Command::Join(LegId(1), LegId(3));
         let mut room = 1;
-        let said = desk.command(join(), |_, _| {
+        let said = desk.command(&join(), |_, _| {
             room -= 1;
             if room < 0 { Err(Busy) } else { Ok(()) }
         });
         assert!(said.is_err());
         // moved already: only the command itself is said again
         assert_eq!(heard(&mut desk, join()), [(1, "Join(LegId(1), LegId(3))".to_owned())]);
-        assert!(desk.command(Command::Close(LegId(1)), |_, _| Err(Busy)).is_err());
+        assert!(desk.command(&Command::Close(LegId(1)), |_, _| Err(Busy)).is_err());
         assert_eq!(heard(&mut desk, Command::Close(LegId(1))).len(), 1);
     }
 }
