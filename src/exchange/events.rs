@@ -365,7 +365,7 @@ fn says_elsewhere(reason: &str) -> bool {
 
 /// The user part of the first Contact of a 302.
 fn moved_to(response: &Message) -> Option<String> {
-    Uri::parse(&response.contact()?.uri).map(|u| u.user_unescaped())
+    Uri::parse(response.contact()?.uri).map(|u| u.user_unescaped())
 }
 
 /// The user part of a Refer-To, which may be `<sip:12@host>` or a bare URI. A Replaces is not followed: the target is dialled.

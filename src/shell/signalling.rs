@@ -32,6 +32,8 @@ const BATCH: usize = 64;
 pub const MAX_INBOX: usize = 65_536;
 /// A screen sees a change within that time; a thousand calls a second make no thousand snapshots.
 const STATUS_PAUSE: Duration = Duration::from_millis(50);
+/// A snapshot of thousands of calls takes its time: it comes so much more rarely that it never takes more than a twentieth of this thread.
+const STATUS_SHARE: u32 = 20;
 /// After the last call, BYEs and un-REGISTERs may take that long to be answered.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A full relay queue is tried again after that time: it drains in less.
@@ -103,7 +105,7 @@ impl Signalling {
     /// Until nothing runs any more after a drain or a stop.
     pub async fn run(mut self) {
         let mut datagram = vec![0u8; 65_536];
-        let mut published = Instant::ZERO;
+        let mut publish_from = Instant::ZERO;
         let mut dirty = true;
         let mut idle_since: Option<Instant> = None;
         loop {
@@ -116,13 +118,14 @@ impl Signalling {
                 wake = wake.min(clock::instant() + RELAY_PAUSE);
             }
             if dirty {
-                let now = clock::now();
-                if now.instant.since(published) >= STATUS_PAUSE {
+                let now = clock::instant();
+                if now >= publish_from {
                     self.status.send_replace(Arc::new(self.exchange.status()));
-                    published = now.instant;
+                    let took = clock::instant().since(now);
+                    publish_from = now + STATUS_PAUSE.max(took * STATUS_SHARE);
                     dirty = false;
                 } else {
-                    wake = wake.min(published + STATUS_PAUSE);
+                    wake = wake.min(publish_from);
                 }
             }
             tokio::select! {

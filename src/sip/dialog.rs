@@ -36,7 +36,7 @@ impl Dialog {
             remote: invite.get("From").unwrap_or_default().to_owned(),
             local_seq: 0,
             remote_seq: Some(invite.cseq().0),
-            target: invite.contact().map(|c| c.uri).unwrap_or_default(),
+            target: invite.contact().map(|c| c.uri.to_owned()).unwrap_or_default(),
             routes: invite.list("Record-Route").into_iter().take(MAX_ROUTES).map(str::to_owned).collect(),
         }
     }
@@ -54,7 +54,7 @@ impl Dialog {
             remote: response.get("To").unwrap_or_default().to_owned(),
             local_seq: response.cseq().0,
             remote_seq: None,
-            target: response.contact().map_or(to.uri, |c| c.uri),
+            target: response.contact().map_or(to.uri, |c| c.uri).to_owned(),
             routes,
         }
     }
@@ -118,7 +118,7 @@ impl Dialog {
     /// A target refresh request or its 2xx (12.2.1.2, RFC 3311).
     pub fn refresh(&mut self, message: &Message) {
         if let Some(contact) = message.contact() {
-            self.target = contact.uri;
+            contact.uri.clone_into(&mut self.target);
         }
     }
 

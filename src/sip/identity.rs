@@ -56,7 +56,7 @@ pub fn caller_of(request: &Message, settings: &IdentitySettings) -> (Caller, Scr
     let asserted: Vec<NameAddr> = request.list("P-Asserted-Identity").into_iter().filter_map(parse_name_addr).collect();
     let candidates: Vec<&NameAddr> = match settings.caller_id {
         CallerIdHeader::Pai => asserted.iter().chain([&from]).collect(),
-        CallerIdHeader::From if user_of(&from.uri).is_some_and(|u| !u.is_empty()) => vec![&from],
+        CallerIdHeader::From if user_of(from.uri).is_some_and(|u| !u.is_empty()) => vec![&from],
         CallerIdHeader::From => [&from].into_iter().chain(&asserted).collect(),
     };
     // The first header rules; a later one counts only for a number that the first one lacks.
@@ -98,11 +98,11 @@ fn named(caller: Caller, by: &NameAddr, from: &NameAddr) -> (Caller, ScreenText)
 }
 
 fn read(header: &NameAddr, settings: &IdentitySettings) -> Said {
-    if host_of(&header.uri).is_some_and(|host| host == "invalid" || host.ends_with(".invalid")) {
+    if host_of(header.uri).is_some_and(|host| host == "invalid" || host.ends_with(".invalid")) {
         return Said::Hidden;
     }
-    let Some(user) = user_of(&header.uri) else {
-        return unreadable(&header.uri);
+    let Some(user) = user_of(header.uri) else {
+        return unreadable(header.uri);
     };
     let (subscriber, params) = user.split_once(';').unwrap_or((&user, ""));
     let subscriber = subscriber.trim();

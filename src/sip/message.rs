@@ -2,6 +2,8 @@
 //!
 //! Must never be fed network bytes: `wire` reads those and hands over what it accepted.
 
+use std::borrow::Cow;
+
 use rsip::headers::{Header, Headers, UntypedHeader};
 
 pub use super::reason::reason_phrase;
@@ -70,30 +72,32 @@ pub struct Message {
 
 /// The topmost Via, as read (RFC 3261 20.42).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Via {
-    /// "UDP", "TCP", "TLS", or another one, upper case.
-    pub transport: String,
-    /// `host[:port]` as written.
-    pub sent_by: String,
-    pub branch: Option<String>,
+pub struct Via<'a> {
+    /// `host[:port]` as written, without white space.
+    pub sent_by: Cow<'a, str>,
+    pub branch: Option<&'a str>,
     /// `;rport` is there (RFC 3581).
     pub rport: bool,
 }
 
+/// Name and value of a header's parameter.
+pub type Param<'a> = (&'a str, Option<Cow<'a, str>>);
+
 /// From, To, Contact, P-Asserted-Identity, Refer-To…: `"display" <uri>;params` (RFC 3261 20.10).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NameAddr {
+pub struct NameAddr<'a> {
     /// Unquoted and unescaped, not yet cleaned.
-    pub display: String,
+    pub display: Cow<'a, str>,
     /// Without brackets, as written (also `tel:`, or `*` for a Contact).
-    pub uri: String,
-    /// Header parameters after the bracket, names in lower case.
-    pub params: Vec<(String, Option<String>)>,
+    pub uri: &'a str,
+    /// Header parameters after the bracket, names as written.
+    pub params: Vec<Param<'a>>,
 }
 
-impl NameAddr {
+impl NameAddr<'_> {
+    /// In any case of its name; a parameter without a value is empty.
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_deref().unwrap_or(""))
+        self.params.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_deref().unwrap_or(""))
     }
 
     pub fn tag(&self) -> Option<&str> {
@@ -101,9 +105,19 @@ impl NameAddr {
     }
 }
 
+/// A control byte that no text of SIP may hold bare; a tab is white space.
+pub(super) fn is_control(b: u8) -> bool {
+    b < b' ' && b != b'\t' || b == 0x7f
+}
+
+pub(super) fn has_control(text: &str) -> bool {
+    // every byte is looked at, which a processor does many at a time: nearly no text has one
+    text.bytes().fold(false, |any, b| any | is_control(b))
+}
+
 /// No value can break the wire form or smuggle a line into it: a control character becomes a space.
 fn clean(value: String) -> String {
-    if !value.bytes().any(|b| b < b' ' && b != b'\t' || b == 0x7f) {
+    if !has_control(&value) {
         return value;
     }
     value.chars().map(|c| if c.is_ascii_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
@@ -245,20 +259,20 @@ impl Message {
     }
 
     /// Topmost Via. The reader guarantees one.
-    pub fn via(&self) -> Via {
+    pub fn via(&self) -> Via<'_> {
         self.get("Via").and_then(|v| uri::split_list(v).next()).and_then(parse_via).unwrap_or_default()
     }
 
-    pub fn from(&self) -> NameAddr {
+    pub fn from(&self) -> NameAddr<'_> {
         self.get("From").and_then(uri::parse_name_addr).unwrap_or_default()
     }
 
-    pub fn to(&self) -> NameAddr {
+    pub fn to(&self) -> NameAddr<'_> {
         self.get("To").and_then(uri::parse_name_addr).unwrap_or_default()
     }
 
     /// First Contact.
-    pub fn contact(&self) -> Option<NameAddr> {
+    pub fn contact(&self) -> Option<NameAddr<'_>> {
         self.list("Contact").first().and_then(|c| uri::parse_name_addr(c))
     }
 
@@ -305,23 +319,24 @@ pub(super) fn parse_cseq(value: &str) -> Option<(u32, Method)> {
 }
 
 /// One Via: `SIP/2.0/UDP host:port;params`, with white space where the grammar allows it.
-pub(super) fn parse_via(value: &str) -> Option<Via> {
+pub(super) fn parse_via(value: &str) -> Option<Via<'_>> {
     let mut parts = value.splitn(3, '/');
     let (name, version, rest) = (parts.next()?.trim(), parts.next()?.trim(), parts.next()?.trim_start());
     if !name.eq_ignore_ascii_case("SIP") || version != "2.0" {
         return None;
     }
-    let (transport, rest) = rest.split_once([' ', '\t'])?;
+    let (_transport, rest) = rest.split_once([' ', '\t'])?;
     let mut params = rest.split(';');
-    let sent_by: String = params.next()?.chars().filter(|c| !c.is_whitespace()).collect();
+    let sent_by = params.next()?.trim();
     if sent_by.is_empty() {
         return None;
     }
-    let mut via = Via { transport: transport.to_ascii_uppercase(), sent_by, branch: None, rport: false };
+    let sent_by = if sent_by.contains(char::is_whitespace) { sent_by.split_whitespace().collect() } else { Cow::Borrowed(sent_by) };
+    let mut via = Via { sent_by, branch: None, rport: false };
     for param in params {
         let (name, value) = param.split_once('=').unwrap_or((param, ""));
         match name.trim() {
-            n if n.eq_ignore_ascii_case("branch") => via.branch = Some(value.trim().to_owned()).filter(|b| !b.is_empty()),
+            n if n.eq_ignore_ascii_case("branch") => via.branch = Some(value.trim()).filter(|b| !b.is_empty()),
             n if n.eq_ignore_ascii_case("rport") => via.rport = true,
             _ => {}
         }

@@ -105,7 +105,7 @@ impl Registrar {
             }
             Verdict::Ok(extension) => extension,
         };
-        if user_of(&request.to().uri) != extension.0 {
+        if user_of(request.to().uri) != extension.0 {
             return (Some(reply(403)), Vec::new());
         }
         let mut changes = self.handle_timeout(now);
@@ -134,7 +134,7 @@ impl Registrar {
     /// Judges the credentials of any request of a phone: REGISTER by its To, all others by their From.
     pub fn authenticate(&mut self, now: Instant, flow: Flow, request: &Message, method: Method) -> Verdict {
         let claimed = if method == Method::Register { request.to() } else { request.from() };
-        self.auth.authenticate(now, flow, request, method, &user_of(&claimed.uri))
+        self.auth.authenticate(now, flow, request, method, &user_of(claimed.uri))
     }
 
     /// Where `extension` is reached; empty when it is not registered.
@@ -201,14 +201,14 @@ impl Registrar {
 
     fn wish(&self, contact: &str, header: Option<u32>) -> Result<Wish, Refusal> {
         let contact = uri::parse_name_addr(contact).ok_or(Refusal::Malformed)?;
-        let sip = Uri::parse(&contact.uri).is_some_and(|uri| uri.scheme != Scheme::Tel);
+        let sip = Uri::parse(contact.uri).is_some_and(|uri| uri.scheme != Scheme::Tel);
         if !sip || contact.uri.len() > MAX_URI {
             return Err(Refusal::Malformed);
         }
         match contact.param("expires").and_then(|value| value.parse().ok()).or(header).unwrap_or(DEFAULT_EXPIRES) {
-            0 => Ok(Wish { uri: contact.uri, expires: 0 }),
+            0 => Ok(Wish { uri: contact.uri.to_owned(), expires: 0 }),
             brief if brief < self.config.min_expires => Err(Refusal::TooBrief),
-            expires => Ok(Wish { uri: contact.uri, expires: expires.min(self.config.max_expires) }),
+            expires => Ok(Wish { uri: contact.uri.to_owned(), expires: expires.min(self.config.max_expires) }),
         }
     }
 

@@ -122,8 +122,7 @@ pub(super) fn key(request: &Message, method: Method, flow: &Flow) -> String {
     };
     let mut key = String::with_capacity(96);
     let _ = write!(key, "{kind}{} {}", flow.remote.ip(), via.sent_by);
-    match via.branch.as_deref().filter(|b| b.len() > COOKIE.len() && b.get(..COOKIE.len()).is_some_and(|c| c.eq_ignore_ascii_case(COOKIE)))
-    {
+    match via.branch.filter(|b| b.len() > COOKIE.len() && b.get(..COOKIE.len()).is_some_and(|c| c.eq_ignore_ascii_case(COOKIE))) {
         Some(branch) => {
             let _ = write!(key, " {branch}");
         }

@@ -4,6 +4,7 @@
 //! Credentials, media keys and every key pressed (INFO bodies) are masked with their length unchanged, so that what is shown stays a SIP message.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::domain::now::{Instant, Now};
 
@@ -32,18 +33,28 @@ pub struct Traced {
     pub bytes: Vec<u8>,
 }
 
-/// One message as it was; shown to nobody.
+/// One message as it was, by its place among the bytes; shown to nobody.
 struct Kept {
     at: Now,
     flow: Flow,
     sent: bool,
-    bytes: Box<[u8]>,
+    start: usize,
+    len: usize,
 }
 
-#[derive(Default)]
 pub struct Trace {
     ring: VecDeque<Kept>,
-    total: usize,
+    /// The messages one behind the other, and from the start again: no memory is asked for or given back while calls run.
+    bytes: Box<[u8]>,
+    /// Where the next one goes; what stands behind is the oldest.
+    next: usize,
+}
+
+impl Default for Trace {
+    fn default() -> Trace {
+        // untouched pages cost nothing yet
+        Trace { ring: VecDeque::new(), bytes: vec![0; MAX_TOTAL].into(), next: 0 }
+    }
 }
 
 impl Trace {
@@ -52,23 +63,44 @@ impl Trace {
         if bytes.len() <= b"\r\n\r\n".len() {
             return;
         }
-        let bytes: Box<[u8]> = bytes.get(..MAX_BYTES).unwrap_or(bytes).into();
-        self.total += bytes.len();
-        self.ring.push_back(Kept { at, flow, sent, bytes });
-        while self.total > MAX_TOTAL || self.ring.len() > MAX_MESSAGES {
-            let Some(oldest) = self.ring.pop_front() else { return };
-            self.total -= oldest.bytes.len();
+        let bytes = bytes.get(..MAX_BYTES).unwrap_or(bytes);
+        let len = bytes.len();
+        if self.next + len > MAX_TOTAL {
+            self.forget(self.next..MAX_TOTAL);
+            self.next = 0;
         }
+        let place = self.next..self.next + len;
+        self.forget(place.clone());
+        if self.ring.len() >= MAX_MESSAGES {
+            self.ring.pop_front();
+        }
+        if let Some(room) = self.bytes.get_mut(place) {
+            room.copy_from_slice(bytes);
+            self.ring.push_back(Kept { at, flow, sent, start: self.next, len });
+            self.next += len;
+        }
+    }
+
+    /// The oldest make room, as far as they begin there.
+    fn forget(&mut self, place: Range<usize>) {
+        while self.ring.front().is_some_and(|oldest| place.contains(&oldest.start)) {
+            self.ring.pop_front();
+        }
+    }
+
+    fn text(&self, kept: &Kept) -> &[u8] {
+        self.bytes.get(kept.start..kept.start + kept.len).unwrap_or_default()
     }
 
     /// The messages with one of these Call-IDs, from `since` on, in their order and masked; nothing where the ring has moved on.
     pub fn messages(&self, since: Instant, call_ids: &[String]) -> Vec<Traced> {
         let from = self.ring.partition_point(|kept| kept.at.instant < since);
-        let of_it =
-            |kept: &&Kept| header(&kept.bytes, b"call-id", b"i").is_some_and(|id| call_ids.iter().any(|wanted| wanted.as_bytes() == id));
+        let of_it = |kept: &&Kept| {
+            header(self.text(kept), b"call-id", b"i").is_some_and(|id| call_ids.iter().any(|wanted| wanted.as_bytes() == id))
+        };
         let mut found: Vec<&Kept> = self.ring.range(from..).rev().filter(of_it).take(MAX_GIVEN).collect();
         found.reverse();
-        found.into_iter().map(|kept| Traced { at: kept.at, flow: kept.flow, sent: kept.sent, bytes: masked(&kept.bytes) }).collect()
+        found.into_iter().map(|kept| Traced { at: kept.at, flow: kept.flow, sent: kept.sent, bytes: masked(self.text(kept)) }).collect()
     }
 }
 
@@ -223,13 +255,28 @@ mod tests {
     }
 
     #[test]
+    fn what_makes_room_is_the_oldest_and_the_others_stay_whole() {
+        let mut trace = Trace::default();
+        let long = |n: usize| [message(n, n), vec![b'a' + (n % 26) as u8; 1000 + n % 5000]].concat();
+        for n in 0..6000 {
+            trace.record(now(), flow(), true, &long(n));
+            if n % 97 == 0 {
+                let first = n + 1 - trace.ring.len();
+                assert!(trace.ring.iter().enumerate().all(|(at, kept)| trace.text(kept) == long(first + at)), "{n}");
+            }
+        }
+        assert!(trace.ring.len() > MAX_TOTAL / 7000 && trace.ring.len() < 6000);
+    }
+
+    #[test]
     fn what_is_kept_and_what_is_given_have_bounds() {
         let mut trace = Trace::default();
         let long = [message(1, 1), vec![b'x'; 2 * MAX_BYTES]].concat();
         for _ in 0..3000 {
             trace.record(now(), flow(), true, &long);
         }
-        assert!(trace.total <= MAX_TOTAL && trace.total == trace.ring.iter().map(|kept| kept.bytes.len()).sum::<usize>());
+        let total = |trace: &Trace| trace.ring.iter().map(|kept| kept.len).sum::<usize>();
+        assert!(total(&trace) <= MAX_TOTAL && total(&trace) > MAX_TOTAL - 2 * MAX_BYTES);
         for n in 0..2 * MAX_MESSAGES {
             trace.record(now(), flow(), true, &message(1, n));
         }

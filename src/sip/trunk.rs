@@ -254,7 +254,7 @@ impl Trunk {
     /// Seconds granted: our Contact's `expires`, else the Expires header, else what was asked (10.2.4).
     fn granted(&self, response: &Message) -> u32 {
         let contacts: Vec<_> = response.list("Contact").into_iter().filter_map(parse_name_addr).collect();
-        let ours = contacts.iter().find(|c| same_address(&c.uri, &self.config.contact)).or(match contacts.as_slice() {
+        let ours = contacts.iter().find(|c| same_address(c.uri, &self.config.contact)).or(match contacts.as_slice() {
             // Rewritten by a NAT helper on the way: still the only one.
             [only] => Some(only),
             _ => None,

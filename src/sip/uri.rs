@@ -1,6 +1,8 @@
 //! URIs and the `name <uri>;params` of address headers, read without rsip. Never panics, never guesses: what is not legal is `None`.
 
-use super::message::NameAddr;
+use std::borrow::Cow;
+
+use super::message::{NameAddr, Param};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -183,7 +185,7 @@ pub fn split_list(value: &str) -> impl Iterator<Item = &str> {
 }
 
 /// `"display" <uri>;params`, `display <uri>`, `<uri>`, or a bare URI whose parameters are the header's (RFC 3261 20.10).
-pub fn parse_name_addr(text: &str) -> Option<NameAddr> {
+pub fn parse_name_addr(text: &str) -> Option<NameAddr<'_>> {
     let text = text.trim();
     let (display, rest) = read_display(text)?;
     if let Some(inside) = rest.strip_prefix('<') {
@@ -193,7 +195,7 @@ pub fn parse_name_addr(text: &str) -> Option<NameAddr> {
         if uri.is_empty() || !params.is_empty() && !params.starts_with(';') {
             return None;
         }
-        return Some(NameAddr { display, uri: uri.to_owned(), params: header_params(params)? });
+        return Some(NameAddr { display, uri, params: header_params(params)? });
     }
     if !display.is_empty() {
         return None;
@@ -204,18 +206,23 @@ pub fn parse_name_addr(text: &str) -> Option<NameAddr> {
     if uri.is_empty() || uri.contains(['?', ' ', '<', '>', '"']) {
         return None;
     }
-    Some(NameAddr { display, uri: uri.to_owned(), params: header_params(params)? })
+    Some(NameAddr { display, uri, params: header_params(params)? })
 }
 
 /// The display name and what follows it.
-fn read_display(text: &str) -> Option<(String, &str)> {
+fn read_display(text: &str) -> Option<(Cow<'_, str>, &str)> {
     if let Some(inside) = text.strip_prefix('"') {
-        let mut name = String::new();
-        let mut chars = inside.char_indices();
+        let end = inside.find(['"', '\\'])?;
+        let (plain, rest) = inside.split_at(end);
+        if let Some(after) = rest.strip_prefix('"') {
+            return Some((Cow::Borrowed(plain), after.trim_start()));
+        }
+        let mut name = plain.to_owned();
+        let mut chars = rest.char_indices();
         while let Some((at, c)) = chars.next() {
             match c {
                 '\\' => name.push(chars.next()?.1),
-                '"' => return Some((name, inside[at + 1..].trim_start())),
+                '"' => return Some((Cow::Owned(name), rest[at + 1..].trim_start())),
                 c => name.push(c),
             }
         }
@@ -224,14 +231,14 @@ fn read_display(text: &str) -> Option<(String, &str)> {
     match text.find('<') {
         Some(at) if !text[..at].contains(';') => {
             let name = text[..at].trim();
-            (!name.contains(['"', '>'])).then(|| (name.to_owned(), &text[at..]))
+            (!name.contains(['"', '>'])).then(|| (Cow::Borrowed(name), &text[at..]))
         }
-        Some(_) | None => Some((String::new(), text)),
+        Some(_) | None => Some((Cow::Borrowed(""), text)),
     }
 }
 
-/// `;name=value;name="quoted"`, names in lower case.
-fn header_params(text: &str) -> Option<Vec<(String, Option<String>)>> {
+/// `;name=value;name="quoted"`, names as written.
+fn header_params(text: &str) -> Option<Vec<Param<'_>>> {
     let mut params = Vec::new();
     let mut rest = text.trim();
     while let Some(after) = rest.strip_prefix(';') {
@@ -256,9 +263,11 @@ fn header_params(text: &str) -> Option<Vec<(String, Option<String>)>> {
         let one = after[..end].trim();
         let (name, value) = one.split_once('=').map_or((one, None), |(n, v)| (n.trim(), Some(v.trim())));
         if !name.is_empty() {
-            let value = value
-                .map(|v| v.strip_prefix('"').and_then(|v| v.strip_suffix('"')).map_or_else(|| v.to_owned(), |v| v.replace("\\\"", "\"")));
-            params.push((name.to_ascii_lowercase(), value));
+            let value = value.map(|v| match v.strip_prefix('"').and_then(|v| v.strip_suffix('"')) {
+                Some(quoted) if quoted.contains('\\') => quoted.replace("\\\"", "\"").into(),
+                plain => plain.unwrap_or(v).into(),
+            });
+            params.push((name, value));
         }
         rest = after[end..].trim_start();
     }
@@ -288,14 +297,14 @@ mod tests {
         let elements: Vec<&str> = split_list(text).collect();
         assert_eq!(elements.len(), 2);
         let first = parse_name_addr(elements[0]).unwrap();
-        assert_eq!((first.display.as_str(), first.uri.as_str(), first.tag()), ("Dupont, Jean; <MEL> \"x\"", "sip:a@b", Some("1")));
+        assert_eq!((first.display.as_ref(), first.uri, first.tag()), ("Dupont, Jean; <MEL> \"x\"", "sip:a@b", Some("1")));
     }
 
     #[test]
     fn parameters_of_a_bare_uri_are_the_headers() {
         let bare = parse_name_addr("sip:a@b;tag=9").unwrap();
-        assert_eq!((bare.uri.as_str(), bare.tag()), ("sip:a@b", Some("9")));
+        assert_eq!((bare.uri, bare.tag()), ("sip:a@b", Some("9")));
         let bracketed = parse_name_addr("<sip:a@b;lr>;tag=9").unwrap();
-        assert_eq!((bracketed.uri.as_str(), bracketed.tag()), ("sip:a@b;lr", Some("9")));
+        assert_eq!((bracketed.uri, bracketed.tag()), ("sip:a@b;lr", Some("9")));
     }
 }

@@ -7,6 +7,8 @@ mod framer;
 mod head;
 mod refusal;
 
+use std::borrow::Cow;
+
 use super::message::{Message, Method, parse_cseq, parse_via};
 use super::uri::{self, Uri};
 
@@ -97,24 +99,28 @@ const SINGLE: [&str; 16] = [
 /// Headers whose text we compare, copy or send to: a control byte in them is no slip of a name. In others it becomes a space.
 const STRUCTURED: [&str; 8] = ["Via", "From", "To", "Call-ID", "CSeq", "Contact", "Route", "Record-Route"];
 
-fn read_fields(message: &mut Message, fields: &[String]) -> Result<Option<usize>, Refused> {
+fn read_fields(message: &mut Message, fields: &[Cow<'_, str>]) -> Result<Option<usize>, Refused> {
     let mut length = None;
+    let mut seen = [false; SINGLE.len()];
     for line in fields {
         let Some((name, value)) = field(line) else { return Err(Refused(400, "a line is no header")) };
         if has_bare_control(value) && STRUCTURED.iter().any(|s| s.eq_ignore_ascii_case(name)) {
             return Err(Refused(400, "a control byte in a header"));
         }
-        let single = SINGLE.iter().find(|s| s.eq_ignore_ascii_case(name));
-        if let Some(single) = single
-            && (message.get(single).is_some() || *single == "Content-Length" && length.is_some())
-        {
-            return Err(Refused(400, "a header twice"));
-        }
+        let single = SINGLE.iter().zip(&mut seen).find(|(single, _)| single.eq_ignore_ascii_case(name));
+        let single = match single {
+            Some((_, true)) => return Err(Refused(400, "a header twice")),
+            Some((single, seen)) => {
+                *seen = true;
+                Some(*single)
+            }
+            None => None,
+        };
         if name.eq_ignore_ascii_case("Content-Length") {
             let digits = !value.is_empty() && value.len() <= 9 && value.bytes().all(|b| b.is_ascii_digit());
             length = Some(value.parse::<usize>().ok().filter(|_| digits).ok_or(Refused(400, "bad Content-Length"))?);
         } else {
-            message.push(single.copied().unwrap_or(name), value);
+            message.push(single.unwrap_or(name), value);
         }
     }
     Ok(length)
@@ -133,7 +139,7 @@ fn take_body(message: &mut Message, body: &[u8], length: Option<usize>, framing:
 /// RFC 4475 3.1.1.2 has one of 47.
 const MAX_METHOD: usize = 64;
 
-fn read_request(start: &str, fields: &[String], body: &[u8], framing: Framing) -> Result<Box<Message>, Refused> {
+fn read_request(start: &str, fields: &[Cow<'_, str>], body: &[u8], framing: Framing) -> Result<Box<Message>, Refused> {
     let mut words = start.split(' ');
     let (Some(word), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next()) else {
         return Err(Refused(400, "bad start line"));
@@ -177,7 +183,7 @@ fn check_mandatory(message: &Message, word: &str) -> Result<(), Refused> {
         return Err(Refused(400, "bad Via"));
     }
     let via = message.via();
-    if via.branch.as_deref().is_some_and(|b| b == "z9hG4bK" || b.len() > 256)
+    if via.branch.is_some_and(|b| b == "z9hG4bK" || b.len() > 256)
         || uri::split_host_port(&via.sent_by).is_none() && !via.sent_by.contains(':')
     {
         return Err(Refused(400, "bad Via"));
@@ -245,7 +251,7 @@ fn check_addresses(message: &Message) -> Result<(), Refused> {
     for name in ["From", "To"] {
         let whole = message.get(name).and_then(uri::parse_name_addr);
         let Some(address) = whole else { return Err(Refused(400, "bad From or To")) };
-        if !is_address(&address.uri) {
+        if !is_address(address.uri) {
             return Err(Refused(400, "bad From or To"));
         }
         if name == "From" && address.param("tag").is_some_and(str::is_empty) {
@@ -253,14 +259,14 @@ fn check_addresses(message: &Message) -> Result<(), Refused> {
         }
     }
     for contact in message.list("Contact") {
-        if contact != "*" && uri::parse_name_addr(contact).is_none_or(|c| !is_address(&c.uri)) {
+        if contact != "*" && uri::parse_name_addr(contact).is_none_or(|c| !is_address(c.uri)) {
             return Err(Refused(400, "bad Contact"));
         }
     }
     Ok(())
 }
 
-fn read_response(start: &str, fields: &[String], body: &[u8], framing: Framing) -> Read {
+fn read_response(start: &str, fields: &[Cow<'_, str>], body: &[u8], framing: Framing) -> Read {
     let mut words = start.splitn(3, ' ');
     let (Some("SIP/2.0"), Some(code)) = (words.next(), words.next()) else { return Read::Drop("bad status line") };
     let status = code.parse::<u16>().ok().filter(|s| code.len() == 3 && (100..700).contains(s));

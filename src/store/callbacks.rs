@@ -14,8 +14,10 @@ use crate::domain::text::ScreenText;
 
 /// `meta`: the greatest callback id ever given, whatever was erased since.
 pub const LAST_CALLBACK: &str = "last_callback";
-/// Closed entries of an answer at most; the newest ones.
+/// Closed entries that the ledger knows of; the newest ones.
 const CLOSED_MAX: i64 = 1_000;
+/// Closed entries of a list: as many as a busy agency closes in a week. Older ones are found by their calls.
+const LISTED_MAX: i64 = 250;
 /// No bound: every open promise is shown.
 const OPEN_MAX: i64 = -1;
 
@@ -72,8 +74,8 @@ pub fn apply(conn: &Connection, callback: &Callback) -> rusqlite::Result<()> {
 pub fn list(conn: &Connection, view: View, now: DateTime<Utc>) -> Result<Vec<Callback>, StoreError> {
     let mut found = match view {
         View::Due | View::Planned => open_ones(conn)?,
-        View::Done => closed_ones(conn)?,
-        View::All => load(conn)?,
+        View::Done => closed_ones(conn, LISTED_MAX)?,
+        View::All => [open_ones(conn)?, closed_ones(conn, LISTED_MAX)?].concat(),
     };
     found.retain(|c| match view {
         View::Due => c.is_open() && !c.is_planned(now),
@@ -121,7 +123,7 @@ pub fn each<E: From<StoreError>>(conn: &Connection, mut f: impl FnMut(Callback) 
 /// Every open entry, and the last closed ones.
 pub fn load(conn: &Connection) -> Result<Vec<Callback>, StoreError> {
     let mut all = open_ones(conn)?;
-    all.extend(closed_ones(conn)?);
+    all.extend(closed_ones(conn, CLOSED_MAX)?);
     Ok(all)
 }
 
@@ -129,8 +131,8 @@ fn open_ones(conn: &Connection) -> Result<Vec<Callback>, StoreError> {
     read_all(conn, "SELECT data FROM callbacks WHERE is_open = 1 LIMIT ?1", OPEN_MAX)
 }
 
-fn closed_ones(conn: &Connection) -> Result<Vec<Callback>, StoreError> {
-    read_all(conn, "SELECT data FROM callbacks WHERE is_open = 0 ORDER BY closed_at DESC LIMIT ?1", CLOSED_MAX)
+fn closed_ones(conn: &Connection, limit: i64) -> Result<Vec<Callback>, StoreError> {
+    read_all(conn, "SELECT data FROM callbacks WHERE is_open = 0 ORDER BY closed_at DESC LIMIT ?1", limit)
 }
 
 fn read_all(conn: &Connection, sql: &str, limit: i64) -> Result<Vec<Callback>, StoreError> {

@@ -146,8 +146,10 @@ impl Line {
     // ------------------------------------------------------------------ events find their phone
     /// The phone whose double call is about that call, beyond `Waiting`.
     pub(super) fn double_of(&self, call: CallId) -> Option<(Extension, Double)> {
-        let about = |double: &&Double| double.step != Step::Waiting && double.is_about(call);
-        self.legs.desks.iter().find_map(|desk| Some((desk.extension().clone(), desk.double.as_ref().filter(about)?.clone())))
+        self.legs.desks.iter().find_map(|desk| {
+            let double = desk.double.as_ref().filter(|double| double.step != Step::Waiting && double.is_about(call))?;
+            Some((desk.extension().clone(), double.clone()))
+        })
     }
 
     /// A leg of an answered or held call is gone. `false`: it is no matter of a double call.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::call::{Direction, Extension, LegId, Record};
+use crate::domain::call::{CallId, Direction, Extension, LegId, Record};
 use crate::domain::callback::Fields;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
@@ -154,6 +154,15 @@ impl Line {
         match self.hope(call.hunt_mut(), &targets) {
             Hope::Wait => self.put(call),
             Hope::End(end) => self.unanswered(now, call, end, out),
+        }
+    }
+
+    /// [`Line::seek`] could find something for it: a hunt that rings, and on every phone that it may ring, waits for those alone. In a flood, that is
+    /// nearly every call.
+    pub(super) fn may_gain(&self, id: CallId) -> bool {
+        match self.calls.get(&id).map(|call| &call.state) {
+            Some(State::Hunting(hunt)) if hunt.is_ringing() => self.targets(&hunt.targets).iter().any(|extension| hunt.may_ring(extension)),
+            _ => true,
         }
     }
 

@@ -194,7 +194,7 @@ impl Line {
     fn settle(&mut self, now: Now, out: &mut Vec<Effect>) {
         while std::mem::take(&mut self.legs.moved) {
             self.dirty = true;
-            for id in self.searching.iter().copied().collect::<Vec<_>>() {
+            for id in self.searching.iter().copied().filter(|id| self.may_gain(*id)).collect::<Vec<_>>() {
                 if let Some(call) = self.take(id) {
                     self.seek(now, call, out);
                 }

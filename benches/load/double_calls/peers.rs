@@ -207,7 +207,7 @@ impl Peers {
                 if matches!(leg.phase, Phase::Calling | Phase::Ringing) {
                     leg.phase = Phase::Up;
                     leg.remote = response.get("To").unwrap_or_default().to_owned();
-                    leg.target = response.contact().map_or_else(|| leg.target.clone(), |contact| contact.uri);
+                    leg.target = response.contact().map_or_else(|| leg.target.clone(), |contact| contact.uri.to_owned());
                     pump.connect(leg.end, sdp::read(&response.body).towards.map(|towards| towards.peer));
                 }
                 let (target, local, remote) = (leg.target.clone(), leg.local.clone(), leg.remote.clone());

@@ -236,11 +236,11 @@ impl Turner {
             let next = Last { at, header: packet.header, stamp: stamp(packet.payload) };
             let last = state.last.replace(next);
             drop(state);
-            self.heard(last, next);
+            self.heard(&ends, last, next);
         }
     }
 
-    fn heard(&mut self, last: Option<Last>, next: Last) {
+    fn heard(&mut self, ends: &[End], last: Option<Last>, next: Last) {
         self.tally.heard += 1;
         if let Some(stamp) = next.stamp {
             self.tally.delay.add(micros(next.at - self.start).saturating_sub(stamp.sent));
@@ -260,7 +260,15 @@ impl Turner {
         let (gap, at_least) = (next.at - last.at, self.before.saturating_duration_since(last.at));
         self.tally.gap.add(micros(gap));
         self.tally.seen_late += u64::from(gap > 2 * PACE);
-        if at_least > paced + PACE {
+        // a source that was heard and has sent neither sound nor key since has stopped: silence takes its place after the service's patience, and
+        // no frame is late
+        let silent = |end: &End, heard: Stamp| {
+            let state = end.state();
+            state.frame <= heard.frame && !state.keys.busy()
+        };
+        let stopped =
+            next.stamp.is_none() && last.stamp.is_some_and(|heard| ends.get(heard.source as usize).is_some_and(|end| silent(end, heard)));
+        if at_least > paced + PACE && !stopped {
             self.tally.ours_late += 1;
             self.tally.ours_longest = self.tally.ours_longest.max(at_least);
         }

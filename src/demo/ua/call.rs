@@ -165,7 +165,7 @@ impl Call {
         let leg = core.legs.get_mut(&self.id)?;
         let (mut request, to) = (self.agent.within(leg, method), leg.peer);
         fill(leg, &mut request);
-        let branch = request.via().branch?;
+        let branch = request.via().branch?.to_owned();
         self.agent.start(&mut core, request, to);
         drop(core);
         self.agent.wait(REQUEST_LIMIT, |core| core.answer_to(&branch))?.status()

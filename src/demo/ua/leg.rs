@@ -73,7 +73,7 @@ impl Leg {
         let value = |name: &str| invite.get(name).unwrap_or_default().to_owned();
         let tag = invite.from().tag().filter(|_| outgoing).map_or_else(token, str::to_owned);
         let local = if outgoing { value(local) } else { format!("{};tag={tag}", value(local)) };
-        let target = invite.contact().filter(|_| !outgoing).map(|c| c.uri).unwrap_or_default();
+        let target = invite.contact().filter(|_| !outgoing).map(|c| c.uri.to_owned()).unwrap_or_default();
         let route = invite.list("Record-Route").into_iter().filter(|_| !outgoing).map(str::to_owned).collect();
         Leg {
             outgoing,
@@ -245,7 +245,7 @@ impl Shared {
             200..=299 => {
                 leg.peer = from;
                 leg.remote = response.get("To").unwrap_or_default().to_owned();
-                leg.target = response.contact().map_or_else(|| leg.target.clone(), |c| c.uri);
+                leg.target = response.contact().map_or_else(|| leg.target.clone(), |c| c.uri.to_owned());
                 leg.route = response.list("Record-Route").into_iter().rev().map(str::to_owned).collect();
                 leg.connect(&response.body);
                 if withhold {

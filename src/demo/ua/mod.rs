@@ -222,7 +222,7 @@ impl Shared {
 
     /// Sends a request and waits for its final response.
     fn ask(&self, request: Message, within: Duration) -> Option<Message> {
-        let branch = request.via().branch?;
+        let branch = request.via().branch?.to_owned();
         self.start(&mut self.core(), request, self.server);
         self.wait(within, |core| core.answer_to(&branch))
     }

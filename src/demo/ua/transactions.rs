@@ -57,7 +57,7 @@ impl Core {
 
     /// The final response to the request of that branch, handed out once.
     pub(super) fn answer_to(&mut self, branch: &str) -> Option<Message> {
-        let at = self.pending.iter().position(|p| p.answer.is_some() && p.request.via().branch.as_deref() == Some(branch))?;
+        let at = self.pending.iter().position(|p| p.answer.is_some() && p.request.via().branch == Some(branch))?;
         self.pending.swap_remove(at).answer
     }
 

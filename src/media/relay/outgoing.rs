@@ -95,12 +95,12 @@ impl Outgoing {
         self.mark();
     }
 
-    /// Something else is heard from now on: a played sound 20 ms after the last packet, a peer as soon as it speaks.
+    /// Something else is heard from now on: a played sound 20 ms after the last packet, a peer as soon as it speaks. Its next packet may be 20 ms
+    /// away, and the last one was up to 20 ms ago: it gets no patience beyond that.
     pub fn switch(&mut self, now: Instant, hears: Hears) {
-        let wait = if matches!(hears, Hears::Peer(_)) { PTIME + PATIENCE } else { PTIME };
         self.hears = hears;
         self.mark();
-        self.next_due = now.max(self.sent_at + wait);
+        self.next_due = now.max(self.sent_at + PTIME);
     }
 
     /// The next packet is marked and joins the line at the present.
@@ -150,8 +150,7 @@ impl Outgoing {
     pub fn tick(&mut self, now: Instant, reports: &mut Reports, out: &mut impl FnMut(Datagram)) {
         if self.keys.due(now) && !self.keys.busy() {
             self.next_due = self.next_due.min(now);
-        } else if matches!(self.last, Last::Relayed) && self.line.lead(now) > 0 {
-            // sound sent ahead of time is still being heard
+        } else if self.is_ahead(now) {
             return;
         }
         for _ in 0..MAX_CATCH_UP {
@@ -166,6 +165,17 @@ impl Outgoing {
             self.next_due = if anew { now } else { self.next_due } + PTIME;
         }
         self.next_due = now + PTIME;
+    }
+
+    /// Sound of a peer that was sent ahead of time is still being heard. At a switch three packets of that are let pass: there is no gap, and the line
+    /// runs ahead by four at most, after many switches.
+    fn is_ahead(&self, now: Instant) -> bool {
+        let enough = match self.last {
+            Last::Relayed => 0,
+            Last::Switch => 3 * FRAME_UNITS as i32,
+            Last::Made | Last::Key => return false,
+        };
+        matches!(self.hears, Hears::Peer(_)) && self.line.lead(now) > enough
     }
 
     /// A packet of our own: what is played, or silence; the overlay on top.

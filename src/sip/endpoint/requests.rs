@@ -58,7 +58,9 @@ impl Endpoint {
         }
         let via = request.via();
         let back = text::response_flow(&via, peer, &flow);
-        text::stamp_via(&mut request, &via, &flow);
+        if let Some(stamped) = text::stamped_via(&request, &via, &flow) {
+            request.replace_first("Via", stamped);
+        }
         let inbound = Inbound { method, peer, flow, back, key, request };
         if method == Method::Cancel {
             return self.on_cancel(now, inbound);

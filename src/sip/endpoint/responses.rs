@@ -23,7 +23,7 @@ impl Endpoint {
     pub(super) fn on_response(&mut self, now: Instant, flow: Flow, response: Box<Message>) {
         let via = response.via();
         let Some(branch) = via.branch else { return };
-        let Some(named) = text::branch_id(&branch) else { return };
+        let Some(named) = text::branch_id(branch) else { return };
         let (cseq, method) = response.cseq();
         let invite = self.clients.get(&named).filter(|tx| tx.branch == branch);
         let id = match (method, invite) {

@@ -52,13 +52,13 @@ pub(super) fn response_flow(via: &Via, peer: Peer, flow: &Flow) -> Flow {
     if behind_nat { *flow } else { Flow { remote: SocketAddr::new(flow.remote.ip(), port), ..*flow } }
 }
 
-/// Writes `received` and `rport` into the topmost Via, where they say more than it does (RFC 3261 18.2.1, RFC 3581 4).
-pub(super) fn stamp_via(request: &mut Message, via: &Via, flow: &Flow) {
+/// The first Via line with `received` and `rport` in its topmost element, where they say more than it does (RFC 3261 18.2.1, RFC 3581 4).
+pub(super) fn stamped_via(request: &Message, via: &Via, flow: &Flow) -> Option<String> {
     let foreign = !is_address(sent_by(&via.sent_by).0, flow);
     if !foreign && !via.rport {
-        return;
+        return None;
     }
-    let Some(first) = request.get("Via") else { return };
+    let first = request.get("Via")?;
     let end = top_end(first);
     let (top, rest) = first.split_at(end);
     let mut stamped = String::with_capacity(first.len() + 48);
@@ -77,7 +77,7 @@ pub(super) fn stamp_via(request: &mut Message, via: &Via, flow: &Flow) {
         stamped.push_str(&format!(";rport={}", flow.remote.port()));
     }
     stamped.push_str(rest);
-    request.replace_first("Via", stamped);
+    Some(stamped)
 }
 
 /// Where the first element of a comma list ends.
@@ -169,8 +169,8 @@ mod tests {
         }
     }
 
-    fn of(sent_by: &str, rport: bool) -> Via {
-        Via { transport: "UDP".into(), sent_by: sent_by.into(), branch: None, rport }
+    fn of(sent_by: &str, rport: bool) -> Via<'_> {
+        Via { sent_by: sent_by.into(), branch: None, rport }
     }
 
     #[test]

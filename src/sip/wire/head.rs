@@ -1,6 +1,9 @@
 //! The head of a message as lines: where it ends, what was folded, which header a line is. Judges no value.
 
+use std::borrow::Cow;
+
 use super::{MAX_HEADERS, MAX_LINE};
+use crate::sip::message::{has_control, is_control};
 
 /// Without the CRLFs that keep a flow alive or precede a message (RFC 3261 7.5).
 pub(super) fn strip_crlf(bytes: &[u8]) -> &[u8] {
@@ -23,8 +26,8 @@ pub(super) fn divide(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// The lines of the head, folded ones joined by one space (RFC 3261 7.3.1).
-pub(super) fn unfold(head: &[u8]) -> Result<Vec<String>, &'static str> {
-    let mut lines: Vec<String> = Vec::with_capacity(24);
+pub(super) fn unfold(head: &[u8]) -> Result<Vec<Cow<'_, str>>, &'static str> {
+    let mut lines: Vec<Cow<'_, str>> = Vec::with_capacity(24);
     for line in head.split(|b| *b == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
@@ -38,6 +41,7 @@ pub(super) fn unfold(head: &[u8]) -> Result<Vec<String>, &'static str> {
             if last.len() + line.len() > MAX_LINE {
                 return Err("a header line is too long");
             }
+            let last = last.to_mut();
             last.push(' ');
             last.push_str(decode(line).trim());
         } else {
@@ -51,15 +55,17 @@ pub(super) fn unfold(head: &[u8]) -> Result<Vec<String>, &'static str> {
 }
 
 /// What can be read of a head that `unfold` refuses: the first lines, cut to the length that is allowed.
-pub(super) fn salvage(head: &[u8]) -> Vec<String> {
-    let cut = |line: &[u8]| decode(&line[..line.len().min(MAX_LINE)]).trim_end_matches('\r').to_owned();
+pub(super) fn salvage(head: &[u8]) -> Vec<Cow<'_, str>> {
+    fn cut(line: &[u8]) -> Cow<'_, str> {
+        decode(line.get(..MAX_LINE).unwrap_or(line.strip_suffix(b"\r").unwrap_or(line)))
+    }
     head.split(|b| *b == b'\n').filter(|l| !l.is_empty()).take(MAX_HEADERS).map(cut).collect()
 }
 
 /// UTF-8, or else Latin-1: old operators send names so. Line by line, for one message may hold both.
-pub(super) fn decode(line: &[u8]) -> String {
+pub(super) fn decode(line: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(line) {
-        Ok(text) => text.to_owned(),
+        Ok(text) => Cow::Borrowed(text),
         Err(_) => line.iter().map(|b| char::from(*b)).collect(),
     }
 }
@@ -101,14 +107,9 @@ pub(super) fn field(line: &str) -> Option<(&str, &str)> {
     Some((long, value.trim()))
 }
 
-/// A control byte that no text of SIP may hold bare; a tab is white space.
-pub(super) fn is_control(b: u8) -> bool {
-    b < b' ' && b != b'\t' || b == 0x7f
-}
-
 /// A control byte outside the quoted strings of a value (inside, RFC 4475 3.1.1.2 has them escaped).
 pub(super) fn has_bare_control(value: &str) -> bool {
-    if !value.bytes().any(is_control) {
+    if !has_control(value) {
         return false;
     }
     let (mut quoted, mut escaped) = (false, false);

@@ -1,11 +1,12 @@
 //! The answer to a request that cannot stand, and what can still be known of its caller. Invents no header of the peer's.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::sip::message::{Message, Method, parse_via, reason_phrase};
+use crate::sip::message::{Message, Method, is_control, parse_via, reason_phrase};
 use crate::sip::uri;
 
-use super::head::{divide, field, has_bare_control, is_control, salvage, strip_crlf};
+use super::head::{divide, field, has_bare_control, salvage, strip_crlf};
 use super::{ALLOW, Read};
 
 const COPIED: [&str; 5] = ["Via", "From", "To", "Call-ID", "CSeq"];
@@ -25,7 +26,7 @@ pub(super) fn is_status_line(start: &str) -> bool {
 }
 
 /// The answer, from what of the request can be read: none without Via, From, To, Call-ID and CSeq, and none to an ACK.
-pub(super) fn refuse(start: &str, fields: &[String], status: u16, why: &'static str) -> Read {
+pub(super) fn refuse(start: &str, fields: &[Cow<'_, str>], status: u16, why: &'static str) -> Read {
     let word = start.split(' ').next().unwrap_or("");
     let mut reply = Message::response(status, reason_phrase(status));
     let mut have = [false; COPIED.len()];
