@@ -157,7 +157,9 @@ impl RtpIo {
             let mut desk = self.desk();
             while let Some(command) = commands.front() {
                 let said = desk.command(command, |thread, word| {
-                    told.iter_mut().skip(thread).take(1).for_each(|told| *told = true);
+                    if let Some(told) = told.get_mut(thread) {
+                        *told = true;
+                    }
                     self.say(thread, word)
                 });
                 if said.is_err() {

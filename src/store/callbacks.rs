@@ -75,7 +75,7 @@ pub fn list(conn: &Connection, view: View, now: DateTime<Utc>) -> Result<Vec<Cal
     let mut found = match view {
         View::Due | View::Planned => open_ones(conn)?,
         View::Done => closed_ones(conn, LISTED_MAX)?,
-        View::All => [open_ones(conn)?, closed_ones(conn, LISTED_MAX)?].concat(),
+        View::All => all(conn, LISTED_MAX)?,
     };
     found.retain(|c| match view {
         View::Due => c.is_open() && !c.is_planned(now),
@@ -122,8 +122,12 @@ pub fn each<E: From<StoreError>>(conn: &Connection, mut f: impl FnMut(Callback) 
 
 /// Every open entry, and the last closed ones.
 pub fn load(conn: &Connection) -> Result<Vec<Callback>, StoreError> {
+    all(conn, CLOSED_MAX)
+}
+
+fn all(conn: &Connection, closed: i64) -> Result<Vec<Callback>, StoreError> {
     let mut all = open_ones(conn)?;
-    all.extend(closed_ones(conn, CLOSED_MAX)?);
+    all.extend(closed_ones(conn, closed)?);
     Ok(all)
 }
 

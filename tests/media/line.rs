@@ -89,6 +89,24 @@ fn join_music_join_is_one_line_with_a_mark_at_each_switch() {
 }
 
 #[test]
+fn a_switch_leaves_no_gap_and_many_of_them_run_ahead_by_four_packets_at_most() {
+    let mut rig = Rig::joined(Law::A, Law::A);
+    for turn in 0..40 {
+        rig.speak(0, turn * 10, 10, 0x11);
+        rig.play(B, Source::Silence);
+        rig.tell(Command::Join(A, B));
+        // whoever is heard next speaks in a beat of its own
+        rig.pass(u64::from(turn % 4) * 10);
+    }
+    let sent = rig.take(1);
+    assert_continuous(&sent, 80);
+    let sixth = sent.iter().position(|s| s.at > sent[0].at + 6 * 200).unwrap();
+    assert_cadence(&sent[..sixth], 30);
+    // once the line is ahead, what was sent early is heard first
+    assert_cadence(&sent, 50);
+}
+
+#[test]
 fn who_was_joined_with_a_held_leg_hears_silence() {
     let mut rig = Rig::joined(Law::A, Law::A);
     rig.speak(0, 0, 5, 0x11);
