@@ -61,7 +61,7 @@
     if (said.has(key)) return;
     said.add(key);
     one('#annonce').textContent = call.dataset.annonce;
-    if (document.activeElement === document.body) one('[name=name]', call)?.focus();
+    if (document.activeElement === document.body && call.matches('.appel2')) one('[name=name]', call)?.focus();
   });
 
   // after a call of this person the late ones are offered, never forced
@@ -158,6 +158,7 @@
     all('.tape', form).forEach(({ name, value }) => body.set(name, value));
     return body.toString();
   };
+  const waiting = () => Object.keys(unsent).filter((id) => id.startsWith('brouillon-'));
   let soon, sending;
   const later = (wait = 300) => (soon ||= setTimeout(send, wait));
   const send = async () => {
@@ -166,9 +167,8 @@
     if (sending) return later();
     sending = true;
     let again;
-    for (const id of all('form.brouillon').map(key)) {
+    for (const id of waiting()) {
       const body = unsent[id];
-      if (!body) continue;
       try {
         const headers = { 'HX-Request': 'true', 'Content-Type': 'application/x-www-form-urlencoded' };
         const { status } = await fetch('/second-call/draft', { method: 'POST', body, redirect: 'manual', headers });
@@ -186,15 +186,17 @@
     unsent[key(form)] = typed(form);
     later();
   });
-  addEventListener('DOMContentLoaded', () => all('form.brouillon').forEach((form) => {
-    if (!unsent[key(form)]) return;
-    for (const [name, value] of new URLSearchParams(unsent[key(form)])) {
-      const field = form.elements[name];
-      field.value = value;
-      field.classList.toggle('tape', name !== 'id');
+  addEventListener('DOMContentLoaded', () => {
+    for (const id of waiting()) {
+      const form = document.getElementById(id);
+      for (const [name, value] of form ? new URLSearchParams(unsent[id]) : []) {
+        const field = form.elements[name];
+        field.value = value;
+        field.classList.toggle('tape', name !== 'id');
+      }
+      later();
     }
-    later();
-  }));
+  });
 
   // ---- keys
   const here = () => document.activeElement.closest('.rappel') || one('.carte');
@@ -217,6 +219,16 @@
     n: () => one('#entre')?.click(), z: () => one('#toast button')?.click(), '/': () => one('#q')?.focus(),
     '?': () => { const help = one('#aide'); help.open = !help.open; one('summary', help).focus(); },
   };
+  // the rest of a word whose form left under the hand: no letter of it is a command
+  let field, last;
+  const cut = (event) => {
+    const { key, target } = event, now = Date.now();
+    if (target.closest(TYPED)) field = key !== 'Enter' && target;
+    else if (!field || field.isConnected || target !== document.body || key.length > 1 || now - last > 2000) return;
+    else event.preventDefault();
+    last = now;
+    return true;
+  };
   addEventListener('keydown', (event) => {
     const { key, target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
@@ -227,7 +239,7 @@
       fold.open = false;
       return one('summary', fold).focus();
     }
-    if (target.closest(TYPED) || kept.touches === 'non' || !keys[key]) return;
+    if (cut(event) || kept.touches === 'non' || !keys[key]) return;
     event.preventDefault();
     keys[key]();
   });

@@ -17,7 +17,7 @@ pub const EXPIRES: u32 = 300;
 pub const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 pub const PHONES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 4))];
 /// How long a row may take to stand on the page.
-const WRITTEN: Duration = Duration::from_secs(5);
+const WRITTEN: Duration = Duration::from_secs(10);
 
 /// What is played on, and what the configuration says beyond the usual.
 #[derive(Clone, Debug)]

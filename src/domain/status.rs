@@ -104,8 +104,11 @@ pub struct SecondCall {
 pub struct SecondCallOver {
     pub id: CallId,
     pub extension: Extension,
+    pub number: Option<String>,
     pub display: String,
     pub name: String,
+    /// The rest of the form, while it may still be typed.
+    pub draft: Option<Draft>,
     /// It needs no callback; otherwise its callback is kept.
     pub settled: bool,
     /// Until when that can be changed; nothing after.

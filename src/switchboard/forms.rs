@@ -9,6 +9,7 @@ use crate::domain::now::Now;
 use crate::domain::outcome::Why;
 
 use super::call::State;
+use super::desk::Desk;
 use super::double_call::{Double, Event, Step};
 use super::effect::{Done, Effect, Refusal};
 use super::input::{SecondCommand, SecondTarget, Ticket};
@@ -20,6 +21,48 @@ const SEVERAL: Refusal = Refusal::Conflict("Plusieurs doubles appels sont en cou
 pub(super) const NO_NUMBER: Refusal =
     Refusal::Invalid { field: "number", detail: Cow::Borrowed("Le numéro est masqué : demandez-le et notez-le.") };
 
+/// What an action of the page is about.
+enum Meant {
+    Ours(Double),
+    /// The phone's own call waiting.
+    Own(Own),
+    /// Call 2 is over: the other word about it, or the last of what was typed.
+    Over,
+}
+
+/// What that action can be about at that phone, of the call that was named if one was.
+fn meant(now: Now, desk: &Desk, id: Option<CallId>, what: &SecondCommand) -> Option<Meant> {
+    let named = |calls: [CallId; 2]| id.is_none_or(|id| calls.contains(&id));
+    if let Some(own) = desk.own.filter(|own| named([own.first, own.second])) {
+        return match what {
+            SecondCommand::Save(_) | SecondCommand::Resume | SecondCommand::Draft(_) | SecondCommand::Done => Some(Meant::Own(own)),
+            SecondCommand::Take { .. } | SecondCommand::SendAway | SecondCommand::Swap => None,
+        };
+    }
+    if let Some(double) = desk.double.as_ref().filter(|double| named([double.first, double.second])) {
+        let taken = matches!(double.step, Step::Second | Step::Swapped);
+        let fits = match what {
+            SecondCommand::Take { .. } => double.step == Step::Waiting,
+            SecondCommand::SendAway => double.step == Step::Waiting && !double.attended,
+            SecondCommand::Swap | SecondCommand::Save(_) | SecondCommand::Resume | SecondCommand::Done => taken,
+            SecondCommand::Draft(_) => taken || double.step == Step::Waiting,
+        };
+        if fits {
+            return Some(Meant::Ours(double.clone()));
+        }
+    }
+    let over = desk.over.as_ref().filter(|over| over.can_change(now.instant) && named([over.call; 2]))?;
+    let fits = match what {
+        // only the form that was open then has more to say
+        SecondCommand::Save(_) => over.settled || (over.form_open && id.is_some()),
+        SecondCommand::Draft(_) => id.is_some(),
+        SecondCommand::Resume => over.settled,
+        SecondCommand::Done => !over.settled,
+        SecondCommand::Take { .. } | SecondCommand::SendAway | SecondCommand::Swap => false,
+    };
+    fits.then_some(Meant::Over)
+}
+
 impl Line {
     pub(super) fn second_command(
         &mut self,
@@ -30,7 +73,7 @@ impl Line {
         out: &mut Vec<Effect>,
     ) {
         let done = match self.second_of(now, person, target, &what) {
-            Ok((extension, double)) => self.second_done(now, ticket, person, (extension, double), what, out),
+            Ok(meant) => self.second_done(now, ticket, person, meant, what, out),
             Err(refusal) => Err(refusal),
         };
         match done {
@@ -42,52 +85,23 @@ impl Line {
     }
 
     /// The one double call that is meant: by call, by phone, else on the phones of that person.
-    fn second_of(
-        &self,
-        now: Now,
-        person: &str,
-        target: &SecondTarget,
-        what: &SecondCommand,
-    ) -> Result<(Extension, Option<Double>), Refusal> {
-        let mut found = self.legs.desks.iter().filter(|desk| {
-            let meant = match (&target.id, &target.extension) {
-                (_, Some(extension)) if desk.extension() != extension => false,
-                (Some(id), _) => {
-                    desk.own.is_some_and(|own| own.first == *id || own.second == *id)
-                        || desk.double.as_ref().is_some_and(|double| double.is_about(*id))
-                        || desk.over.as_ref().is_some_and(|over| over.call == *id)
-                }
-                (None, Some(_)) => true,
+    fn second_of(&self, now: Now, person: &str, target: &SecondTarget, what: &SecondCommand) -> Result<(Extension, Meant), Refusal> {
+        let mut found = self.legs.desks.iter().filter_map(|desk| {
+            let asked = match (&target.id, &target.extension) {
+                (_, Some(extension)) => desk.extension() == extension,
+                (Some(_), None) => true,
                 (None, None) => desk.phone.owner == person,
             };
-            meant && self.fits(now, desk, what)
+            let meant = meant(now, desk, target.id, what).filter(|_| asked)?;
+            Some((desk.extension().clone(), meant))
         });
         let first = found.next().ok_or(NOTHING)?;
         // one caller offered to two phones of the same person is one double call
-        let same = |desk: &super::desk::Desk| desk.double.as_ref().map(|d| d.second) == first.double.as_ref().map(|d| d.second);
-        if found.any(|other| !same(other)) {
+        let second = |meant: &Meant| if let Meant::Ours(double) = meant { Some(double.second) } else { None };
+        if found.any(|(_, other)| second(&other) != second(&first.1)) {
             return Err(SEVERAL);
         }
-        Ok((first.extension().clone(), first.double.clone()))
-    }
-
-    fn fits(&self, now: Now, desk: &super::desk::Desk, what: &SecondCommand) -> bool {
-        if desk.own.is_some_and(|own| self.own_of(own.second).is_some()) {
-            return match what {
-                SecondCommand::Save(_) | SecondCommand::Resume | SecondCommand::Draft(_) | SecondCommand::Done => true,
-                SecondCommand::Take { .. } | SecondCommand::SendAway | SecondCommand::Swap => false,
-            };
-        }
-        let step = desk.double.as_ref().map(|double| (double.step, double.attended));
-        let taken = |step| matches!(step, Some((Step::Second | Step::Swapped, _)));
-        match what {
-            SecondCommand::Take { .. } => matches!(step, Some((Step::Waiting, _))),
-            SecondCommand::SendAway => matches!(step, Some((Step::Waiting, false))),
-            SecondCommand::Swap => taken(step),
-            SecondCommand::Save(_) | SecondCommand::Resume => taken(step) || desk.is_over(now.instant, true),
-            SecondCommand::Done => taken(step) || desk.is_over(now.instant, false),
-            SecondCommand::Draft(_) => matches!(step, Some((Step::Waiting | Step::Second | Step::Swapped, _))),
-        }
+        Ok(first)
     }
 
     /// `true`: done, to be answered now; `false`: it is answered when a record is written.
@@ -96,17 +110,16 @@ impl Line {
         now: Now,
         ticket: Ticket,
         person: &str,
-        (extension, double): (Extension, Option<Double>),
+        (extension, meant): (Extension, Meant),
         what: SecondCommand,
         out: &mut Vec<Effect>,
     ) -> Result<bool, Refusal> {
-        if let Some(own) = self.legs.desk(&extension).and_then(|desk| desk.own) {
-            return self.own_done(now, ticket, (extension, own), what, out);
-        }
-        let late = matches!(what, SecondCommand::Done | SecondCommand::Save(_) | SecondCommand::Resume);
-        let Some(double) = double.filter(|double| !late || matches!(double.step, Step::Second | Step::Swapped)) else {
-            return self.said_late(now, ticket, person, &extension, what, out);
+        let double = match meant {
+            Meant::Own(own) => return self.own_done(now, ticket, (extension, own), what, out),
+            Meant::Over => return self.said_late(now, ticket, person, &extension, what, out),
+            Meant::Ours(double) => double,
         };
+        let ends = matches!(what, SecondCommand::Save(_) | SecondCommand::Resume | SecondCommand::Done);
         let event = match what {
             SecondCommand::Draft(fields) => {
                 self.draft(double.second, *fields, Some(ticket), out);
@@ -134,7 +147,13 @@ impl Line {
             SecondCommand::Resume => Event::Save,
             SecondCommand::Done => Event::Settle,
         };
-        if self.on_double(now, &extension, event, out) { Ok(true) } else { Err(NOTHING) }
+        if !self.on_double(now, &extension, event, out) {
+            return Err(NOTHING);
+        }
+        if ends {
+            self.form_done(&extension);
+        }
+        Ok(true)
     }
 
     /// The phone's own call waiting: the form is ours, the calls are the phone's but for the end of call 2.
@@ -163,6 +182,7 @@ impl Line {
             SecondCommand::Take { .. } | SecondCommand::SendAway | SecondCommand::Swap => return Err(NOTHING),
         };
         self.end_second(now, &extension, own.second, why, out);
+        self.form_done(&extension);
         Ok(true)
     }
 

@@ -1,14 +1,15 @@
-//! Call 2 is over: for ten seconds a person may still say that it is settled, or that its callback is to be kept after all (RULES 4).
+//! Call 2 is over: for ten seconds a person may still say that it is settled, or that its callback is to be kept after all (RULES 4), and
+//! finish what was being typed when its caller left.
 
 use std::time::Duration;
 
 use crate::domain::call::{CallId, Extension};
-use crate::domain::callback::{CallResult, Fields};
+use crate::domain::callback::{CallResult, CallbackId, Fields};
 use crate::domain::identity::Caller;
 use crate::domain::now::{Instant, Now};
 use crate::domain::number::E164;
 use crate::domain::outcome::{Outcome, Why};
-use crate::domain::status::SecondCallOver;
+use crate::domain::status::{Draft, SecondCallOver};
 use crate::domain::text::ScreenText;
 
 use super::call::{Call, End};
@@ -18,6 +19,7 @@ use super::forms::{NO_NUMBER, NOTHING};
 use super::input::{CallbackCommand, SecondCommand, Ticket};
 use super::ledger::Missed;
 use super::line::Line;
+use super::second_calls;
 
 /// For that long after its end it can be said otherwise.
 const REGRET: Duration = Duration::from_secs(10);
@@ -30,21 +32,32 @@ pub(super) struct Over {
     name: ScreenText,
     form: Fields,
     arrived: Now,
+    /// Its end, or the last word about it.
     ended: Now,
     /// It needs no callback.
-    settled: bool,
+    pub(super) settled: bool,
+    /// It did not end by a word on the page: the form may be half typed.
+    pub(super) form_open: bool,
 }
 
 impl Over {
     fn until(&self) -> Instant {
         self.ended.instant + REGRET
     }
-}
 
-impl Desk {
-    /// Its call 2 ended so, and that can still be changed.
-    pub(super) fn is_over(&self, now: Instant, settled: bool) -> bool {
-        self.over.as_ref().is_some_and(|over| over.settled == settled && now <= over.until())
+    pub(super) fn can_change(&self, now: Instant) -> bool {
+        now <= self.until()
+    }
+
+    /// More of the form; the later word counts.
+    fn typed(&mut self, fields: Fields) {
+        self.form.merge(fields);
+        if let Some(party) = &self.form.party {
+            self.party = party.clone();
+        }
+        if let Some(name) = &self.form.name {
+            self.name = name.clone();
+        }
     }
 }
 
@@ -79,8 +92,16 @@ impl Line {
             arrived: call.arrived,
             ended: now,
             settled,
+            form_open: !settled,
         });
         self.touch();
+    }
+
+    /// It was sent: nothing of it is waited for.
+    pub(super) fn form_done(&mut self, extension: &Extension) {
+        if let Some(over) = self.legs.desk_mut(extension).and_then(|desk| desk.over.as_mut()) {
+            over.form_open = false;
+        }
     }
 
     /// The other word about call 2, up to ten seconds after its end. `false`: answered once it is written.
@@ -97,14 +118,19 @@ impl Line {
             SecondCommand::Done => None,
             SecondCommand::Save(fields) => Some(*fields),
             SecondCommand::Resume => Some(Fields::default()),
-            SecondCommand::Take { .. } | SecondCommand::SendAway | SecondCommand::Swap | SecondCommand::Draft(_) => return Err(NOTHING),
+            SecondCommand::Draft(fields) => return self.typed_late(now, ticket, person, extension, *fields, out),
+            SecondCommand::Take { .. } | SecondCommand::SendAway | SecondCommand::Swap => return Err(NOTHING),
         };
         let over = self.legs.desk_mut(extension).and_then(|desk| desk.over.as_mut());
-        let Some(over) = over.filter(|over| now.instant <= over.until()) else { return Err(NOTHING) };
+        let Some(over) = over.filter(|over| over.can_change(now.instant)) else { return Err(NOTHING) };
         let call = over.call;
+        if let Some(fields) = fields.clone().filter(|_| !over.settled) {
+            let kept = self.typed_late(now, ticket, person, extension, fields, out)?;
+            self.form_done(extension);
+            return Ok(kept);
+        }
         let Some(fields) = fields else {
-            let entry = self.ledger.entries.values().find(|entry| entry.is_open() && entry.call == Some(call)).map(|entry| entry.id);
-            let Some(id) = entry else { return Err(NOTHING) };
+            let id = self.open_promise(call)?;
             self.callback_command(now, ticket, person, CallbackCommand::Close(id, CallResult::Reached), out);
             // a colleague who holds it keeps it open
             let closed = self.ledger.entries.get(&id).is_some_and(|entry| !entry.is_open());
@@ -113,10 +139,7 @@ impl Line {
             }
             return Ok(false);
         };
-        over.form.merge(fields);
-        if let Some(party) = over.form.party.clone() {
-            over.party = party;
-        }
+        over.typed(fields);
         if over.party == Caller::Withheld {
             return Err(NO_NUMBER);
         }
@@ -134,6 +157,37 @@ impl Line {
         Ok(true)
     }
 
+    /// What was being typed when call 2 ended: into its callback, or, when it has none, kept for the one that it may still get. Each word
+    /// gives ten seconds more.
+    fn typed_late(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        person: &str,
+        extension: &Extension,
+        fields: Fields,
+        out: &mut Vec<Effect>,
+    ) -> Result<bool, Refusal> {
+        let over = self.legs.desk_mut(extension).and_then(|desk| desk.over.as_mut());
+        let Some(over) = over.filter(|over| over.can_change(now.instant)) else { return Err(NOTHING) };
+        over.typed(fields.clone());
+        over.ended = now;
+        let (call, settled) = (over.call, over.settled);
+        self.touch();
+        if settled {
+            return Ok(true);
+        }
+        let id = self.open_promise(call)?;
+        self.callback_command(now, ticket, person, CallbackCommand::Patch(id, fields), out);
+        Ok(false)
+    }
+
+    /// The callback that call 2 left, while nobody closed it.
+    fn open_promise(&self, call: CallId) -> Result<CallbackId, Refusal> {
+        let entry = self.ledger.entries.values().rev().find(|entry| entry.is_open() && entry.call == Some(call));
+        entry.map(|entry| entry.id).ok_or(NOTHING)
+    }
+
     pub(super) fn forget_over(&mut self, number: &E164) {
         for desk in &mut self.legs.desks {
             desk.over = desk.over.take().filter(|over| over.party.number() != Some(number));
@@ -143,11 +197,20 @@ impl Line {
     pub(super) fn second_calls_over(&self) -> Vec<SecondCallOver> {
         let shown = |desk: &Desk| {
             let over = desk.over.as_ref()?;
+            let promise = self.open_promise(over.call).ok().and_then(|id| self.ledger.entries.get(&id));
+            let draft = promise.filter(|_| over.form_open && !over.settled).map(|promise| Draft {
+                subject: promise.subject.clone(),
+                owner: promise.owner.clone(),
+                place: promise.place.clone(),
+                note: promise.note.clone(),
+            });
             Some(SecondCallOver {
                 id: over.call,
                 extension: desk.extension().clone(),
+                number: second_calls::number(&over.party),
                 display: over.party.display(),
                 name: over.name.as_str().to_owned(),
+                draft,
                 settled: over.settled,
                 until: over.ended.wall + REGRET,
             })

@@ -72,7 +72,7 @@ impl Line {
     }
 }
 
-fn number(party: &Caller) -> Option<String> {
+pub(super) fn number(party: &Caller) -> Option<String> {
     party.number().map(|number| number.as_str().to_owned())
 }
 

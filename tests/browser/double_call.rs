@@ -17,6 +17,8 @@ const ENTER: &str = "\u{e007}";
 const ONE_PHONE: &str = "[line]\nring = [\"11\"]\nring_seconds = 60\noffer_seconds = 60";
 /// Tabs from the top of the page to the banner.
 const TABS: usize = 12;
+/// Longer than anybody stops in the middle of a word.
+const A_WHILE: Duration = Duration::from_millis(2500);
 /// A service that starts again, and a browser that notices.
 const AGAIN: Duration = Duration::from_secs(15);
 
@@ -297,11 +299,10 @@ fn the_page_follows_the_keys_of_the_telephone_and_they_take_what_was_typed() {
     in_state(&screen, "second");
     screen.keys("ple");
     assert_eq!(typed(&screen, "name"), "Mme Exemple");
-    // the hand goes from the keyboard to the telephone
-    std::thread::sleep(A_MOMENT);
+    // before the last letters were sent
     double.leg.press("1");
     double.back_to_the_first(&screen);
-    assert_eq!(double.promise()["name"], "Mme Exemple");
+    assert_eq!(double.promise_when(|promise| promise["name"] == "Mme Exemple")["name"], "Mme Exemple");
 }
 
 #[test]
@@ -326,7 +327,6 @@ fn who_hangs_up_by_mistake_is_rung_again_and_the_page_says_for_whom() {
     screen.click(".appel2 .prendre");
     in_state(&screen, "second");
     screen.fill(&field("name"), "Mme Exemple");
-    std::thread::sleep(A_MOMENT);
     double.leg.hang_up();
     let again = double.agency.scene.phone_11.expect_call(SOON).expect("phone 11 is not rung again");
     // one that gives no sign of life is given up while the page is inspected
@@ -337,5 +337,61 @@ fn who_hangs_up_by_mistake_is_rung_again_and_the_page_says_for_whom() {
     again.answer();
     screen.until("talking again", "!document.querySelector('.appel2')?.checkVisibility()");
     assert!(again.hears(CALLER, SOON), "phone 11 does not hear the first client");
-    assert_eq!(double.promise()["name"], "Mme Exemple");
+    assert_eq!(double.promise_when(|promise| promise["name"] == "Mme Exemple")["name"], "Mme Exemple");
+}
+
+#[test]
+fn the_second_client_hangs_up_while_the_name_is_typed_and_no_letter_is_lost_or_taken_for_a_command() {
+    let Some(double) = double() else { return };
+    let others = [double.agency.note("0639980011", "M. Autre"), double.agency.note("0639980012", "M. Suivant")];
+    let screen = double.agency.screen("MEL");
+    screen.until("the queue", "document.querySelectorAll('.rappel').length === 2");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    screen.click(&field("name"));
+    screen.keys("Mme Ja");
+    double.second.hang_up();
+    screen.keys("ff");
+    double.back_to_the_first(&screen);
+    screen.until("the form stays", "document.querySelector('.appel2-fini .brouillon')?.checkVisibility()");
+    screen.keys("aré");
+    assert_eq!(typed(&screen, "name"), "Mme Jaffaré");
+    assert_eq!(double.promise_when(|promise| promise["name"] == "Mme Jaffaré")["name"], "Mme Jaffaré");
+    screen.inspect("call 2 is over, its form is not");
+    screen.tab_to(&field("note"), 3);
+    screen.keys("bris de glace");
+    screen.keys(ENTER);
+    screen.until("it is sent", "!document.querySelector('.appel2-fini .brouillon')");
+    let promise = double.promise_when(|promise| promise["note"] == "bris de glace");
+    assert_eq!((&promise["name"], &promise["note"]), (&json!("Mme Jaffaré"), &json!("bris de glace")));
+    screen.within(AGAIN, "nothing more can be said", "!document.querySelector('.appel2-fini')");
+    for id in others {
+        let other = double.agency.callback(id);
+        assert_eq!((&other["state"], &other["attempts"]), (&json!("open"), &json!(0)), "a letter was taken for a command: {other}");
+    }
+    screen.quiet();
+}
+
+#[test]
+fn a_form_that_leaves_under_the_hand_takes_the_rest_of_the_word_with_it() {
+    let Some(double) = double() else { return };
+    let other = double.agency.note("0639980011", "M. Autre");
+    let screen = double.agency.screen("MEL");
+    screen.until("the queue", "document.querySelectorAll('.rappel').length === 1");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    screen.click(&field("name"));
+    screen.keys("Mme Ja");
+    // the second client is an ordinary call now, with no form
+    double.first.hang_up();
+    screen.until("no form", "!document.querySelector('.brouillon')");
+    screen.keys("ffff");
+    std::thread::sleep(A_MOMENT);
+    let row = double.agency.callback(other);
+    assert_eq!((&row["state"], &row["attempts"]), (&json!("open"), &json!(0)), "a letter was taken for a command: {row}");
+    // after a while they are commands again
+    std::thread::sleep(A_WHILE);
+    screen.keys("f");
+    screen.until("a row has the focus", "document.activeElement.closest('.rappel')");
+    screen.quiet();
 }

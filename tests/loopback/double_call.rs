@@ -124,11 +124,7 @@ fn killed(mut scene: Scene, two: (&str, Option<&str>), form: (&str, &str)) {
     scene.service.serve().unwrap();
     ended_as(&mut scene, ONE, "interrupted", None);
     ended_as(&mut scene, TWO, two.0, two.1);
-    let queue = scene.service.client().unwrap().get("/api/callbacks").unwrap().json();
-    let of = |number: &str| {
-        let mut found = queue["callbacks"].as_array().into_iter().flatten();
-        found.find(|c| c["number"] == number).cloned().unwrap_or_else(|| panic!("no callback of {number}: {queue}"))
-    };
+    let mut of = |number: &str| scene.callback_where(|callback| callback["number"] == number);
     let (one, two) = (of("+33639980001"), of("+33639980002"));
     assert_eq!((&one["name"], &one["state"]), (&json!(""), &json!("open")), "{one}");
     assert_eq!((&two["name"], &two["subject"], &two["state"]), (&json!(form.0), &json!(form.1), &json!("open")), "{two}");

@@ -2,8 +2,8 @@
 //!
 //! In each of them phone 11 talks with the caller of call 1 (legs 1 and in1) when call 2 (leg in2) arrives.
 
-use rappel::domain::call::CallId;
-use rappel::domain::callback::{CallbackId, Fields};
+use rappel::domain::call::{CallId, Record};
+use rappel::domain::callback::{Callback, CallbackId, Fields};
 use rappel::domain::identity::Caller;
 use rappel::domain::key::Key;
 use rappel::domain::number::E164;
@@ -430,6 +430,65 @@ fn a_withheld_call_2_that_was_settled_is_kept_only_with_a_number() {
     house.ask(SecondCommand::Done);
     assert!(house.page_refusal(SecondCommand::Resume).contains("masqué"));
     assert_eq!(ledger(house.ask(SecondCommand::Save(Box::new(number("0639980007"))))), ["callback 1 Open x0 due 1800"]);
+}
+
+/// What the page sends of the form of the call that it was opened for.
+fn about(call: i64, what: SecondCommand) -> Input {
+    let target = Box::new(SecondTarget { id: Some(CallId(call)), extension: None });
+    Input::Page { ticket: Ticket(7), command: Command::Second { person: "P11".into(), target, what } }
+}
+
+/// The callback as it was last written.
+fn written(effects: Vec<Effect>) -> Callback {
+    let callbacks = effects.into_iter().filter_map(|e| if let Effect::Record(_, Record::Callback(c)) = e { Some(*c) } else { None });
+    callbacks.last().expect("no callback is written")
+}
+
+fn named(name: &str) -> Box<Fields> {
+    Box::new(Fields { name: Some(ScreenText::clean(name)), ..Fields::default() })
+}
+
+#[test]
+fn caller_2_hangs_up_while_the_name_is_typed_and_the_rest_of_it_goes_into_the_callback() {
+    let mut house = taken();
+    house.effects(about(2, SecondCommand::Draft(named("Mme Ja"))));
+    assert_eq!(ledger(house.effects(Input::Gone { leg: CALLER_2, why: Gone::HungUp })), ["callback 1 Open x0 due 1800"]);
+    let over = |house: &House| house.line.status().second_calls_over.remove(0);
+    assert!(over(&house).draft.is_some(), "the form left while it was typed");
+    house.wait(9_000, &[]);
+    assert_eq!(written(house.effects(about(2, SecondCommand::Draft(named("Mme Jaffré"))))).name.as_str(), "Mme Jaffré");
+    assert_eq!(over(&house).name, "Mme Jaffré");
+    // ten seconds from the last word
+    house.wait(10_000, &[]);
+    let fields = Fields { note: Some("bris de glace".into()), ..*named("Mme Jaffré") };
+    let callback = written(house.effects(about(2, SecondCommand::Save(Box::new(fields)))));
+    assert_eq!((callback.name.as_str(), callback.note.as_str()), ("Mme Jaffré", "bris de glace"));
+    assert_eq!(over(&house).draft, None);
+    // it is sent: a second screen has nothing left to save
+    let refused = house.effects(about(2, SecondCommand::Save(named("Mme Autre"))));
+    assert_eq!(refused.iter().map(words).collect::<Vec<_>>(), ["reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))"]);
+}
+
+#[test]
+fn what_was_being_typed_when_the_call_was_settled_is_in_the_callback_that_is_kept_after_all() {
+    let mut house = taken();
+    house.effects(Input::Key { leg: FIRST, key: Key::new(b'0').unwrap() });
+    assert_eq!(ledger(house.effects(about(2, SecondCommand::Draft(named("Mme Jaffré"))))), Vec::<String>::new());
+    assert_eq!(written(house.ask(SecondCommand::Resume)).name.as_str(), "Mme Jaffré");
+}
+
+#[test]
+fn the_last_word_about_a_call_that_is_over_does_nothing_to_the_next_double_call() {
+    let mut house = taken();
+    house.ask(SecondCommand::Done);
+    house.effects(known(CALLER_3, 3));
+    house.wait(1_000, &[]);
+    house.effects(Input::Key { leg: FIRST, key: Key::new(b'2').unwrap() });
+    assert_eq!(house.shown(), Some("second"));
+    house.effects(about(2, SecondCommand::Draft(named("Mme Jaffré"))));
+    assert_eq!(house.line.status().second_call.unwrap().name, "");
+    assert_eq!(ledger(house.effects(about(2, SecondCommand::Save(named("Mme Jaffré"))))), ["callback 1 Open x0 due 1800"]);
+    assert_eq!(house.shown(), Some("second"));
 }
 
 #[test]

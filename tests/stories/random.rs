@@ -382,7 +382,9 @@ fn second_command(n: usize) -> Input {
         SecondCommand::Done,
         SecondCommand::Draft(Box::default()),
     ];
-    let target = Box::new(SecondTarget { id: None, extension: Some(ext(PHONES[n % PHONES.len()])) });
+    // the page names the call that its form was opened for, which may be over
+    let id = (n & 0x80 != 0).then(|| CallId(i64::try_from(n >> 9).unwrap() % 12 + 1));
+    let target = Box::new(SecondTarget { id, extension: Some(ext(PHONES[n % PHONES.len()])) });
     let what = what[(n >> 3) % what.len()].clone();
     Input::Page { ticket: Ticket(1), command: Command::Second { person: "P11".into(), target, what } }
 }

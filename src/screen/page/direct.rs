@@ -63,8 +63,6 @@ pub struct Second {
     /// It can be answered or is held at this person's telephone, or this person has none.
     pub mine: bool,
     pub display: String,
-    /// As the form shows it; empty when withheld.
-    pub number: String,
     pub name: String,
     /// Who is in call 1.
     pub speaks: String,
@@ -72,8 +70,7 @@ pub struct Second {
     pub held: Option<Talk>,
     /// The open callback of that number.
     pub known: Option<String>,
-    pub subject: String,
-    pub note: String,
+    pub form: Form,
 }
 
 impl Second {
@@ -108,6 +105,25 @@ pub struct Over {
     pub who: String,
     pub settled: bool,
     pub until: String,
+    /// What was being typed meanwhile is finished here.
+    pub form: Option<Form>,
+}
+
+impl Over {
+    /// The other word.
+    pub fn button(&self) -> (&'static str, &'static str, &'static str) {
+        if self.settled { ("/second-call/save", "garder", "Garder le rappel") } else { ("/second-call/done", "regle", "Réglé") }
+    }
+}
+
+/// What is written of call 2, as it is known so far.
+pub struct Form {
+    pub id: i64,
+    pub name: String,
+    /// As shown; empty when withheld.
+    pub number: String,
+    pub subject: String,
+    pub note: String,
 }
 
 /// The double calls on the screen, and those that are just over.
@@ -206,6 +222,13 @@ pub(super) async fn seconds(state: &ScreenState, person: &str) -> Result<Seconds
             who: format!("{} {}", over.display, over.name).trim().to_owned(),
             settled: over.settled,
             until: words::iso(over.until),
+            form: over.draft.as_ref().map(|draft| Form {
+                id: over.id.0,
+                name: over.name.clone(),
+                number: over.number.as_ref().map(|_| over.display.clone()).unwrap_or_default(),
+                subject: draft.subject.clone(),
+                note: draft.note.clone(),
+            }),
         })
         .collect();
     if line.second_calls.is_empty() {
@@ -233,13 +256,17 @@ fn one(call: &SecondCall, line: &LineStatus, open: &[Callback], phones: &[&str],
         extension: call.extension.as_ref().map(|e| e.0.clone()).unwrap_or_default(),
         mine: phones.is_empty() || call.extension.iter().chain(&call.offered_to).any(at),
         display: call.display.clone(),
-        number: call.number.as_ref().map(|_| call.display.clone()).unwrap_or_default(),
         name: call.name.clone(),
         speaks: live(call.call_1).map(|live| format!("{} {}", live.display, live.name).trim().to_owned()).unwrap_or_default(),
         held,
         known: known.map(open_words),
-        subject: typed(&call.draft.subject, known.map(|c| c.subject.as_str())),
-        note: typed(&call.draft.note, known.map(|c| c.note.as_str())),
+        form: Form {
+            id: call.id.0,
+            name: call.name.clone(),
+            number: call.number.as_ref().map(|_| call.display.clone()).unwrap_or_default(),
+            subject: typed(&call.draft.subject, known.map(|c| c.subject.as_str())),
+            note: typed(&call.draft.note, known.map(|c| c.note.as_str())),
+        },
     }
 }
 
