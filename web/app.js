@@ -173,7 +173,8 @@
         const headers = { 'HX-Request': 'true', 'Content-Type': 'application/x-www-form-urlencoded' };
         const { status } = await fetch('/second-call/draft', { method: 'POST', body, redirect: 'manual', headers });
         if (status >= 500) again = true;
-        else if (unsent[id] === body) unsent.removeItem(id);
+        // signed out: it is sent after the next signing in
+        else if (status !== 401 && unsent[id] === body) unsent.removeItem(id);
       } catch { again = true; }
     }
     sending = false;

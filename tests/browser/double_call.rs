@@ -227,6 +227,25 @@ fn a_reload_in_the_middle_loses_no_key() {
 }
 
 #[test]
+fn a_session_that_ends_in_the_middle_loses_no_key() {
+    let Some(double) = double() else { return };
+    let screen = double.agency.screen("MEL");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    screen.fill(&field("name"), "Mme Exem");
+    screen.sign_out();
+    screen.keys("ple");
+    // refused by now
+    std::thread::sleep(A_MOMENT);
+    screen.sign_in("MEL", double.agency.password());
+    in_state(&screen, "second");
+    screen.until("what was typed", &format!("document.querySelector({:?}).value === 'Mme Exemple'", field("name")));
+    screen.click(".brouillon button");
+    double.back_to_the_first(&screen);
+    assert_eq!(double.promise()["name"], "Mme Exemple");
+}
+
+#[test]
 fn a_crash_in_the_middle_leaves_what_was_typed_as_a_callback() {
     let Some(mut double) = double() else { return };
     let screen = double.agency.screen("MEL");

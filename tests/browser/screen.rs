@@ -56,6 +56,11 @@ impl Screen {
         self.ready();
     }
 
+    /// The session is over, without a word to the page.
+    pub fn sign_out(&self) {
+        self.run(self.driver.delete_all_cookies()).unwrap();
+    }
+
     pub fn go(&self, path: &str) {
         let address = format!("{}{path}", self.base);
         self.run(self.driver.goto(address.as_str())).unwrap_or_else(|e| panic!("{address}: {e}"));
