@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::call::{CallId, Direction, Extension, LegId};
 use crate::domain::key::Key;
 use crate::domain::now::{Instant, Now};
-use crate::domain::outcome::{Outcome, Why};
+use crate::domain::outcome::Outcome;
 
 use super::call::{Call, End, Party, State, Talk};
 use super::double_call::{self, Act, Double, Event, Step};
@@ -14,6 +14,7 @@ use super::held;
 use super::input::Gone;
 use super::legs::{LegState, Who};
 use super::line::Line;
+use super::over::{promised, settled};
 use super::timers::Owner;
 
 /// Keys of a phone are ignored for that long after call 2 was offered to it.
@@ -62,11 +63,11 @@ impl Line {
             Act::ConnectSecond => self.connect(now, extension, second, hand.take(), out),
             Act::EndFirst => self.end_one(now, first, |call| End::new(answered_or_cancelled(call), Refuse::Cancelled), out),
             Act::CutFirst => self.end_one(now, first, Call::cut, out),
-            Act::CutSecond => self.end_one(now, second, Call::cut, out),
-            Act::PromiseSecond => self.end_second(now, extension, second, Some(Why::Promised), out),
-            Act::SettleSecond => self.end_second(now, extension, second, None, out),
+            Act::CutSecond => self.end_second(now, extension, second, Call::cut, out),
+            Act::PromiseSecond => self.end_second(now, extension, second, promised, out),
+            Act::SettleSecond => self.end_second(now, extension, second, settled, out),
             Act::FirstLeftOnHold => self.end_one(now, first, held::left, out),
-            Act::SecondLeftOnHold => self.end_one(now, second, held::left, out),
+            Act::SecondLeftOnHold => self.end_second(now, extension, second, held::left, out),
             Act::RecallFirst => self.recall(now, first),
             Act::RecallSecond => self.recall(now, second),
             Act::RestThenRing => self.rest_then_ring(now, extension, second),

@@ -6,14 +6,14 @@ use crate::domain::call::{CallId, Extension, Record};
 use crate::domain::callback::Fields;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
-use crate::domain::outcome::Why;
 
-use super::call::State;
+use super::call::{Call, End, State};
 use super::desk::Desk;
 use super::double_call::{Double, Event, Step};
 use super::effect::{Done, Effect, Refusal};
 use super::input::{SecondCommand, SecondTarget, Ticket};
 use super::line::Line;
+use super::over::{promised, settled};
 use super::own_waiting::Own;
 
 pub(super) const NOTHING: Refusal = Refusal::Conflict("Aucun double appel n'attend cette action.");
@@ -165,7 +165,7 @@ impl Line {
         what: SecondCommand,
         out: &mut Vec<Effect>,
     ) -> Result<bool, Refusal> {
-        let why = match what {
+        let end: fn(&Call) -> End = match what {
             SecondCommand::Draft(fields) => {
                 self.draft(own.second, *fields, Some(ticket), out);
                 return Ok(false);
@@ -175,13 +175,13 @@ impl Line {
                     return Err(NO_NUMBER);
                 }
                 self.draft(own.second, *fields, None, out);
-                Some(Why::Promised)
+                promised
             }
-            SecondCommand::Resume => Some(Why::Promised),
-            SecondCommand::Done => None,
+            SecondCommand::Resume => promised,
+            SecondCommand::Done => settled,
             SecondCommand::Take { .. } | SecondCommand::SendAway | SecondCommand::Swap => return Err(NOTHING),
         };
-        self.end_second(now, &extension, own.second, why, out);
+        self.end_second(now, &extension, own.second, end, out);
         self.form_done(&extension);
         Ok(true)
     }

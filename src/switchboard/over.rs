@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::domain::call::{CallId, Extension};
+use crate::domain::call::{CallId, Direction, Extension};
 use crate::domain::callback::{CallResult, CallbackId, Fields};
 use crate::domain::identity::Caller;
 use crate::domain::now::{Instant, Now};
@@ -40,6 +40,16 @@ pub(super) struct Over {
     pub(super) form_open: bool,
 }
 
+/// Call 2 leaves its callback.
+pub(super) fn promised(_: &Call) -> End {
+    End::new(Outcome::Answered(Some(Why::Promised)), Refuse::Cancelled)
+}
+
+/// It needs none.
+pub(super) fn settled(_: &Call) -> End {
+    End::new(Outcome::Answered(None), Refuse::Cancelled)
+}
+
 impl Over {
     fn until(&self) -> Instant {
         self.ended.instant + REGRET
@@ -62,11 +72,22 @@ impl Over {
 }
 
 impl Line {
-    /// Call 2 ends by the double call: with its callback, or settled. One that ended already has nothing left to end.
-    pub(super) fn end_second(&mut self, now: Now, extension: &Extension, second: CallId, why: Option<Why>, out: &mut Vec<Effect>) {
+    /// Call 2 ends while the form of its callback is on the page. One that ended already has nothing left to end.
+    pub(super) fn end_second(
+        &mut self,
+        now: Now,
+        extension: &Extension,
+        second: CallId,
+        end: impl FnOnce(&Call) -> End,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(call) = self.take(second) else { return };
-        self.keep_over(now, extension, &call, why.is_none());
-        self.finish(now, call, End::new(Outcome::Answered(why), Refuse::Cancelled), out);
+        let end = end(&call);
+        // a colleague needs no callback
+        if call.direction == Direction::Incoming {
+            self.keep_over(now, extension, &call, end.outcome == Outcome::Answered(None));
+        }
+        self.finish(now, call, end, out);
     }
 
     /// A phone with its own call waiting ended call 2, or that caller did.

@@ -470,6 +470,16 @@ fn caller_2_hangs_up_while_the_name_is_typed_and_the_rest_of_it_goes_into_the_ca
 }
 
 #[test]
+fn caller_2_leaves_the_hold_while_the_note_is_typed_and_the_rest_of_it_goes_into_the_callback() {
+    let mut house = swapped();
+    let left = ledger(house.effects(Input::Gone { leg: CALLER_2, why: Gone::HungUp }));
+    assert_eq!(left, ["callback 1 Open x0 due 1800, left on hold"]);
+    let fields = Fields { note: Some("bris de glace".into()), ..Fields::default() };
+    let callback = written(house.effects(about(2, SecondCommand::Draft(Box::new(fields)))));
+    assert!(callback.note == "bris de glace" && callback.left_on_hold, "{callback:?}");
+}
+
+#[test]
 fn what_was_being_typed_when_the_call_was_settled_is_in_the_callback_that_is_kept_after_all() {
     let mut house = taken();
     house.effects(Input::Key { leg: FIRST, key: Key::new(b'0').unwrap() });
