@@ -25,6 +25,11 @@ const UP: Duration = Duration::from_secs(30);
 const MEDIA_PORTS: u16 = 200;
 const FIRST_MEDIA_PORT: u16 = 20_000;
 const MEDIA_RANGES: u32 = 60;
+/// Behind them, and below what systems hand out by themselves to whoever connects: ports that a service can have again after it was killed.
+const FIRST_SERVICE_PORT: u16 = 32_000;
+const SERVICE_PORTS: u32 = 760;
+/// From the ports of one instance of this process to those of the next.
+const APART: u32 = 8;
 const PERSON: &str = "MEL";
 
 pub fn phone_password(extension: &str) -> String {
@@ -66,8 +71,9 @@ impl Service {
         // below the range that systems hand out by themselves, and another one for each instance of this process
         let media = FIRST_MEDIA_PORT + u16::try_from(process.wrapping_add(count) % MEDIA_RANGES).unwrap_or(0) * MEDIA_PORTS;
         fs::create_dir_all(folder.join("var"))?;
-        let sip = UdpSocket::bind((LOOPBACK, 0))?.local_addr()?;
-        let http = free_web_port(setup.web_port)?;
+        let first = process.wrapping_add(count.wrapping_mul(APART));
+        let sip = free_port(first)?;
+        let http = if setup.web_port == 0 { free_port(first.wrapping_add(APART / 2))? } else { free_web_port(setup.web_port)? };
         let mut service = Service { setup, folder, child: None, sip, http, client: None, media };
         fs::write(service.config(), service.configuration()?)?;
         private(&service.config())?;
@@ -240,11 +246,18 @@ fn lay_over(base: &mut Table, changes: Table) {
     }
 }
 
-/// The port asked for, or the next ones if it is taken; any free one for 0.
+/// One that nobody has, by UDP or by TCP; the search begins there.
+fn free_port(from: u32) -> io::Result<SocketAddr> {
+    let nth = |n: u32| FIRST_SERVICE_PORT + u16::try_from(from.wrapping_add(n) % SERVICE_PORTS).unwrap_or(0);
+    let free = |port: &u16| UdpSocket::bind((LOOPBACK, *port)).is_ok() && TcpListener::bind((LOOPBACK, *port)).is_ok();
+    let port = (0..SERVICE_PORTS).map(nth).find(free).ok_or(io::ErrorKind::AddrInUse)?;
+    Ok(SocketAddr::from((LOOPBACK, port)))
+}
+
+/// The port asked for, or the next ones if it is taken.
 fn free_web_port(wanted: u16) -> io::Result<SocketAddr> {
-    let tries = if wanted == 0 { 0..=0 } else { wanted..=wanted.saturating_add(100) };
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    for port in tries {
+    for port in wanted..=wanted.saturating_add(100) {
         match TcpListener::bind((LOOPBACK, port)) {
             Ok(listener) => return listener.local_addr(),
             Err(e) => last = e,

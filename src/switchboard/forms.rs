@@ -74,7 +74,10 @@ impl Line {
     ) {
         let done = match self.second_of(now, person, target, &what) {
             Ok(meant) => self.second_done(now, ticket, person, meant, what, out),
-            Err(refusal) => Err(refusal),
+            Err(refusal) => match (target.id, what) {
+                (Some(call), SecondCommand::Draft(fields)) => self.typed_after(now, ticket, person, call, *fields, out),
+                _ => Err(refusal),
+            },
         };
         match done {
             Ok(true) => out.push(Effect::Reply(ticket, Ok(Done::Nothing))),

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::domain::call::{CallId, Direction, Extension};
 use crate::domain::callback::{CallResult, CallbackId, Fields};
 use crate::domain::identity::Caller;
@@ -23,6 +25,8 @@ use super::second_calls;
 
 /// For that long after its end it can be said otherwise.
 const REGRET: Duration = Duration::from_secs(10);
+/// So old is what a page still has to send, at most, if it is to overwrite what stands in the callback.
+const SENT_LATE: TimeDelta = TimeDelta::hours(1);
 
 /// Call 2 of a phone, after its end; it stands until the next one, and means nothing once its time is over.
 #[derive(Debug)]
@@ -198,7 +202,24 @@ impl Line {
         if settled {
             return Ok(true);
         }
+        self.typed_after(now, ticket, person, call, fields, out)
+    }
+
+    /// The last letters of a form, from a page that could not send them before (it had lost the service, or its session): into the callback
+    /// that its call left, unless that is of long ago.
+    pub(super) fn typed_after(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        person: &str,
+        call: CallId,
+        fields: Fields,
+        out: &mut Vec<Effect>,
+    ) -> Result<bool, Refusal> {
         let id = self.open_promise(call)?;
+        if self.ledger.entries.get(&id).is_none_or(|entry| now.wall - entry.last_at > SENT_LATE) {
+            return Err(NOTHING);
+        }
         self.callback_command(now, ticket, person, CallbackCommand::Patch(id, fields), out);
         Ok(false)
     }

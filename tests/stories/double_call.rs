@@ -7,6 +7,7 @@ use rappel::domain::callback::{Callback, CallbackId, Fields};
 use rappel::domain::identity::Caller;
 use rappel::domain::key::Key;
 use rappel::domain::number::E164;
+use rappel::domain::outcome::Outcome;
 use rappel::domain::text::ScreenText;
 use rappel::switchboard::effect::Effect;
 use rappel::switchboard::input::{CallbackCommand, Command, Gone, Input, Refusal, SecondCommand, SecondTarget, Ticket};
@@ -467,6 +468,22 @@ fn caller_2_hangs_up_while_the_name_is_typed_and_the_rest_of_it_goes_into_the_ca
     // it is sent: a second screen has nothing left to save
     let refused = house.effects(about(2, SecondCommand::Save(named("Mme Autre"))));
     assert_eq!(refused.iter().map(words).collect::<Vec<_>>(), ["reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))"]);
+}
+
+#[test]
+fn what_the_page_could_not_send_before_the_crash_goes_into_the_callback_within_the_hour() {
+    let mut house = House::new();
+    let caller = Caller::Known(E164::parse_national_or_international("0639980002").unwrap());
+    let (form, name, outcome) = (Box::default(), ScreenText::default(), Outcome::Interrupted);
+    house.effects(Input::Stranded { call: CallId(2), at: house.now.wall, caller, name, outcome, form });
+    assert_eq!(written(house.effects(about(2, SecondCommand::Draft(named("Mme Jaffré"))))).name.as_str(), "Mme Jaffré");
+    let refused = |house: &mut House, call| {
+        house.effects(about(call, SecondCommand::Draft(named("Mme Autre")))).iter().map(words).collect::<Vec<_>>()
+    };
+    let nothing = ["reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))"];
+    assert_eq!(refused(&mut house, 3), nothing);
+    house.wait(3_600_001, &[]);
+    assert_eq!(refused(&mut house, 2), nothing);
 }
 
 #[test]
