@@ -124,12 +124,13 @@ impl Line {
 
     /// It was sent: nothing of it is waited for.
     pub(super) fn form_done(&mut self, extension: &Extension) {
-        if let Some(over) = self.legs.desk_mut(extension).and_then(|desk| desk.over.as_mut()) {
+        if let Ok(over) = self.over_mut(extension) {
             over.form_open = false;
         }
     }
 
-    /// The other word about call 2, up to ten seconds after its end. `false`: answered once it is written.
+    /// The other word about call 2, or the rest of its form: into its callback, or, when it has none, kept for the one that it may still get.
+    /// Each word gives ten seconds more. `false`: answered once it is written.
     pub(super) fn said_late(
         &mut self,
         now: Now,
@@ -139,36 +140,47 @@ impl Line {
         what: SecondCommand,
         out: &mut Vec<Effect>,
     ) -> Result<bool, Refusal> {
-        let fields = match what {
-            SecondCommand::Done => None,
-            SecondCommand::Save(fields) => Some(*fields),
-            SecondCommand::Resume => Some(Fields::default()),
-            SecondCommand::Draft(fields) => return self.typed_late(now, ticket, person, extension, *fields, out),
+        let over = self.over_mut(extension)?;
+        let (call, settled) = (over.call, over.settled);
+        let (fields, sent) = match what {
+            SecondCommand::Save(fields) if settled => return self.kept_late(now, extension, *fields, out),
+            SecondCommand::Resume => return self.kept_late(now, extension, Fields::default(), out),
+            SecondCommand::Done => {
+                let id = self.open_promise(call)?;
+                self.callback_command(now, ticket, person, CallbackCommand::Close(id, CallResult::Reached), out);
+                // a colleague who holds it keeps it open
+                if self.ledger.entries.get(&id).is_some_and(|entry| !entry.is_open()) {
+                    let over = self.over_mut(extension)?;
+                    (over.settled, over.ended) = (true, now);
+                }
+                return Ok(false);
+            }
+            SecondCommand::Save(fields) => (*fields, true),
+            SecondCommand::Draft(fields) => (*fields, false),
             SecondCommand::Take { .. } | SecondCommand::SendAway | SecondCommand::Swap => return Err(NOTHING),
         };
-        let over = self.legs.desk_mut(extension).and_then(|desk| desk.over.as_mut());
-        let Some(over) = over.filter(|over| over.can_change(now.instant)) else { return Err(NOTHING) };
-        let call = over.call;
-        if let Some(fields) = fields.clone().filter(|_| !over.settled) {
-            let kept = self.typed_late(now, ticket, person, extension, fields, out)?;
-            self.form_done(extension);
-            return Ok(kept);
+        over.typed(fields.clone());
+        over.ended = now;
+        self.touch();
+        if settled {
+            return Ok(true);
         }
-        let Some(fields) = fields else {
-            let id = self.open_promise(call)?;
-            self.callback_command(now, ticket, person, CallbackCommand::Close(id, CallResult::Reached), out);
-            // a colleague who holds it keeps it open
-            let closed = self.ledger.entries.get(&id).is_some_and(|entry| !entry.is_open());
-            if let Some(over) = self.legs.desk_mut(extension).and_then(|desk| desk.over.as_mut()).filter(|_| closed) {
-                (over.settled, over.ended) = (true, now);
-            }
-            return Ok(false);
-        };
+        let answered = self.typed_after(now, ticket, person, call, fields, out)?;
+        if sent {
+            self.form_done(extension);
+        }
+        Ok(answered)
+    }
+
+    /// What was settled leaves its callback after all.
+    fn kept_late(&mut self, now: Now, extension: &Extension, fields: Fields, out: &mut Vec<Effect>) -> Result<bool, Refusal> {
+        let over = self.over_mut(extension)?;
         over.typed(fields);
         if over.party == Caller::Withheld {
             return Err(NO_NUMBER);
         }
         (over.settled, over.ended) = (false, now);
+        let call = over.call;
         let (who, at) = ((over.party.clone(), over.name.clone(), over.form.clone()), over.arrived.wall);
         // the one that it closed is open again, and adds to
         let closed = self.ledger.entries.values().find(|entry| !entry.is_open() && entry.call == Some(call)).map(|entry| entry.id);
@@ -182,27 +194,8 @@ impl Line {
         Ok(true)
     }
 
-    /// What was being typed when call 2 ended: into its callback, or, when it has none, kept for the one that it may still get. Each word
-    /// gives ten seconds more.
-    fn typed_late(
-        &mut self,
-        now: Now,
-        ticket: Ticket,
-        person: &str,
-        extension: &Extension,
-        fields: Fields,
-        out: &mut Vec<Effect>,
-    ) -> Result<bool, Refusal> {
-        let over = self.legs.desk_mut(extension).and_then(|desk| desk.over.as_mut());
-        let Some(over) = over.filter(|over| over.can_change(now.instant)) else { return Err(NOTHING) };
-        over.typed(fields.clone());
-        over.ended = now;
-        let (call, settled) = (over.call, over.settled);
-        self.touch();
-        if settled {
-            return Ok(true);
-        }
-        self.typed_after(now, ticket, person, call, fields, out)
+    fn over_mut(&mut self, extension: &Extension) -> Result<&mut Over, Refusal> {
+        self.legs.desk_mut(extension).and_then(|desk| desk.over.as_mut()).ok_or(NOTHING)
     }
 
     /// The last letters of a form, from a page that could not send them before (it had lost the service, or its session): into the callback

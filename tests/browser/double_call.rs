@@ -45,6 +45,15 @@ fn double_with(changes: &str) -> Option<Double> {
     Some(Double { agency, first, leg, second })
 }
 
+/// Call 2 was taken from the page.
+fn taken() -> Option<(Double, Screen)> {
+    let double = double()?;
+    let screen = double.agency.screen("MEL");
+    screen.click(".appel2 .prendre");
+    in_state(&screen, "second");
+    Some((double, screen))
+}
+
 impl Double {
     /// The promise that was made to the second client.
     fn promise(&self) -> Value {
@@ -161,10 +170,7 @@ fn on_a_telephone_of_360_pixels() {
 
 #[test]
 fn settled_leaves_no_callback_and_for_ten_seconds_the_other_word_can_be_said() {
-    let Some(double) = double() else { return };
-    let screen = double.agency.screen("MEL");
-    screen.click(".appel2 .prendre");
-    in_state(&screen, "second");
+    let Some((double, screen)) = taken() else { return };
     screen.click(".appel2 .regle");
     double.back_to_the_first(&screen);
     assert_eq!(double.agency.callbacks_of("+33639980002"), Vec::<Value>::new());
@@ -181,10 +187,7 @@ fn settled_leaves_no_callback_and_for_ten_seconds_the_other_word_can_be_said() {
 
 #[test]
 fn the_line_goes_on_while_it_is_typed() {
-    let Some(double) = double() else { return };
-    let screen = double.agency.screen("MEL");
-    screen.click(".appel2 .prendre");
-    in_state(&screen, "second");
+    let Some((double, screen)) = taken() else { return };
     screen.click(&field("name"));
     let name = "Madame Exemple de la Longue Rue";
     for (n, letter) in name.chars().enumerate() {
@@ -205,10 +208,7 @@ fn the_line_goes_on_while_it_is_typed() {
 
 #[test]
 fn a_reload_in_the_middle_loses_no_key() {
-    let Some(double) = double() else { return };
-    let screen = double.agency.screen("MEL");
-    screen.click(".appel2 .prendre");
-    in_state(&screen, "second");
+    let Some((double, screen)) = taken() else { return };
     screen.fill(&field("name"), "Mme Exem");
     screen.reload();
     in_state(&screen, "second");
@@ -223,15 +223,12 @@ fn a_reload_in_the_middle_loses_no_key() {
 
 #[test]
 fn a_session_that_ends_in_the_middle_loses_no_key() {
-    let Some(double) = double() else { return };
-    let screen = double.agency.screen("MEL");
-    screen.click(".appel2 .prendre");
-    in_state(&screen, "second");
+    let Some((double, screen)) = taken() else { return };
     screen.fill(&field("name"), "Mme Exem");
+    screen.js("window.answers = []; const ask = fetch; window.fetch = async (...all) => { const answer = await ask(...all); window.answers.push(answer.status); return answer; }");
     screen.sign_out();
     screen.keys("ple");
-    // refused by now
-    std::thread::sleep(A_MOMENT);
+    screen.until("it is refused", "window.answers.includes(401)");
     screen.sign_in("MEL", double.agency.password());
     in_state(&screen, "second");
     screen.until("what was typed", &format!("document.querySelector({:?}).value === 'Mme Exemple'", field("name")));
@@ -242,10 +239,7 @@ fn a_session_that_ends_in_the_middle_loses_no_key() {
 
 #[test]
 fn a_crash_in_the_middle_leaves_what_was_typed_as_a_callback() {
-    let Some(mut double) = double() else { return };
-    let screen = double.agency.screen("MEL");
-    screen.click(".appel2 .prendre");
-    in_state(&screen, "second");
+    let Some((mut double, screen)) = taken() else { return };
     screen.fill(&field("name"), "Mme Exemple");
     screen.fill(&field("note"), "bris de glace");
     // what was not sent yet, or not written, is sent when the service is back
@@ -330,10 +324,7 @@ fn the_attendant_takes_it_and_gives_it_back() {
 
 #[test]
 fn who_hangs_up_by_mistake_is_rung_again_and_the_page_says_for_whom() {
-    let Some(double) = double() else { return };
-    let screen = double.agency.screen("MEL");
-    screen.click(".appel2 .prendre");
-    in_state(&screen, "second");
+    let Some((double, screen)) = taken() else { return };
     screen.fill(&field("name"), "Mme Exemple");
     double.leg.hang_up();
     let again = double.agency.scene.phone_11.expect_call(SOON).expect("phone 11 is not rung again");
@@ -398,7 +389,7 @@ fn a_form_that_leaves_under_the_hand_takes_the_rest_of_the_word_with_it() {
     let row = double.agency.callback(other);
     assert_eq!((&row["state"], &row["attempts"]), (&json!("open"), &json!(0)), "a letter was taken for a command: {row}");
     // after a while they are commands again
-    std::thread::sleep(A_WHILE);
+    screen.js(&format!("const now = Date.now; Date.now = () => now() + {}", A_WHILE.as_millis()));
     screen.keys("f");
     screen.until("a row has the focus", "document.activeElement.closest('.rappel')");
     screen.quiet();
