@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::Config;
 use crate::config::model::{self, LogFormat};
 use crate::config::net::{Host, Net, Source};
+use crate::domain::number::E164;
 use crate::exchange::Reload;
 use crate::exchange::lines::{LineSettings, Present};
 use crate::screen::{Plan, SignIn};
@@ -102,6 +103,7 @@ fn service(config: &Config, sign_in: SignIn) -> Service {
     let agency = &config.agency;
     let folder = config.beside(Path::new("prompts"));
     let music = config.beside(&config.media.hold_music);
+    let own_numbers: Vec<E164> = config.trunks.iter().flat_map(|trunk| trunk.numbers.iter().cloned()).collect();
     Service {
         plan: plan(config),
         agency: Agency { name: agency.name.clone(), staff: agency.staff.clone(), places: agency.places.clone() },
@@ -110,7 +112,7 @@ fn service(config: &Config, sign_in: SignIn) -> Service {
         advertise: config.sip.advertise,
         phone_nets: config.sip.phones.iter().map(net).collect(),
         realm: "rappel".to_owned(),
-        trunks: config.trunks.iter().map(|t| (trunk(t), t.channels)).collect(),
+        trunks: config.trunks.iter().map(|t| (trunk(t, &own_numbers), t.channels)).collect(),
         phones: config.phones.iter().map(phone).collect(),
         ring: config.line.ring.clone(),
         ring_time: config.line.ring_time,
@@ -174,7 +176,8 @@ fn target(host: &Host) -> String {
     host.port.map_or(name.clone(), |port| format!("{name}:{port}"))
 }
 
-fn trunk(trunk: &model::Trunk) -> LineSettings {
+/// `own_numbers` are the agency's, whichever trunk brings them.
+fn trunk(trunk: &model::Trunk, own_numbers: &[E164]) -> LineSettings {
     let password = trunk.password.as_ref().map(|p| p.expose().to_owned());
     let credentials = password.map(|password| Credentials { username: trunk.auth_username.clone(), password, realm: trunk.realm.clone() });
     LineSettings {
@@ -202,12 +205,12 @@ fn trunk(trunk: &model::Trunk) -> LineSettings {
                 model::CallerId::From => CallerIdHeader::From,
             },
             caller_prefix: trunk.caller_prefix.clone(),
-            own_numbers: trunk.numbers.clone(),
+            own_numbers: own_numbers.to_vec(),
         },
         shared: trunk.shared,
         keypad_code: trunk.keypad_code.clone(),
         register: trunk.register,
         expires: trunk.expires,
-        keepalive: (!trunk.keepalive.is_zero() && !trunk.register).then_some(trunk.keepalive),
+        keepalive: (!trunk.keepalive.is_zero()).then_some(trunk.keepalive),
     }
 }

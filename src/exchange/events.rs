@@ -5,7 +5,6 @@ use crate::domain::clip::Clip;
 use crate::domain::identity::Caller;
 use crate::domain::key::Key;
 use crate::domain::now::Now;
-use crate::domain::text::ScreenText;
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::media::ear;
 use crate::sip::api::{Event, Flow, Peer, RequestId, SessionId};
@@ -42,7 +41,11 @@ impl Exchange {
             }
             Event::Cancelled { session } => self.forget(session),
             Event::Cancel { session, reason } => {
-                let why = if reason.as_deref().is_some_and(says_elsewhere) { Gone::Elsewhere } else { Gone::HungUp };
+                let why = match reason.as_deref() {
+                    None => Gone::HungUp,
+                    Some(reason) if says_elsewhere(reason) => Gone::Elsewhere,
+                    Some(_) => Gone::Explained,
+                };
                 self.gone(session, why);
             }
             Event::Acked { session, sdp } => self.on_acked(now, session, sdp.as_deref()),
@@ -97,7 +100,7 @@ impl Exchange {
 
     /// Who called by an INVITE that could not be read, as far as its From can (row 21).
     fn readable_caller(&self, trunk: usize, from: Option<String>) -> Caller {
-        let Some(from) = from else { return Caller::Unreadable(ScreenText::clean("?")) };
+        let Some(from) = from else { return Caller::Withheld };
         let mut only = Message::request(Method::Invite, "sip:x");
         only.push("From", from);
         identity::caller_of(&only, self.lines.identity(trunk)).0
@@ -239,6 +242,10 @@ impl Exchange {
                 let hold = leg.media.remote.as_ref().is_some_and(media_plan::holds);
                 let changed = phone && leg.held != hold;
                 leg.held = hold;
+                if changed {
+                    // its silence counts from here
+                    leg.asked = None;
+                }
                 self.endpoint.accept_offer(now.instant, session, answer);
                 self.outputs.push_back(Output::Media(MediaCommand::Negotiated { leg: id, with: negotiated }));
                 if changed {
@@ -267,9 +274,10 @@ impl Exchange {
 
     fn on_pong(&mut self, session: SessionId, status: Option<u16>) {
         let Some(leg) = self.legs.of(session) else { return };
-        if matches!(status, None | Some(408 | 481)) {
-            self.inputs.push_back(Input::PhoneSilent { leg });
-        }
+        self.inputs.push_back(match status {
+            None | Some(408 | 481) => Input::PhoneSilent { leg },
+            Some(_) => Input::PhoneSpeaks { leg },
+        });
     }
 
     fn on_request(&mut self, now: Now, id: RequestId, peer: Peer, flow: Flow, request: &Message) {

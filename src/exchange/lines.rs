@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::dialplan::route::{NumberFormat, OutboundPermit};
 use crate::domain::now::{Instant, Now};
+use crate::domain::number::E164;
 use crate::domain::status::{TrunkState, TrunkStatus};
 use crate::sip::api::{Credentials, Flow, Invite, RequestId, Transport};
 use crate::sip::guard::PeerAddress;
@@ -12,6 +13,7 @@ use crate::sip::identity::IdentitySettings;
 use crate::sip::locate::Candidates;
 use crate::sip::message::Message;
 use crate::sip::trunk::{Action, Trunk, TrunkConfig};
+use crate::sip::uri::Uri;
 use crate::switchboard::input::Input;
 
 use super::Exchange;
@@ -55,7 +57,7 @@ pub struct LineSettings {
     pub register: bool,
     /// Seconds asked for at registration.
     pub expires: u32,
-    /// OPTIONS that often on a trunk without registration.
+    /// OPTIONS that often.
     pub keepalive: Option<std::time::Duration>,
 }
 
@@ -117,6 +119,18 @@ impl Lines {
         };
         let resolved = |line: &OneLine| line.candidates.all().iter().any(|a| a.ip().to_canonical() == ip.to_canonical());
         self.lines.iter().any(|line| resolved(line) || line.settings.peers.iter().any(holds))
+    }
+
+    /// Whether a call to that URI means us: our Contact at a trunk, or one of our numbers in any form (RULES 2.7).
+    pub fn is_called_by(&self, uri: &str) -> bool {
+        let Some(uri) = Uri::parse(uri) else { return false };
+        let user = uri.user_unescaped();
+        let subscriber = user.split(';').next().unwrap_or_default();
+        let number = E164::parse_national_or_international(subscriber).ok();
+        self.lines.iter().any(|line| {
+            let ours = &line.settings.identity.own_numbers;
+            (!user.is_empty() && user == contact_user(&line.settings)) || number.as_ref().is_some_and(|number| ours.contains(number))
+        })
     }
 
     pub fn destination(&self, trunk: usize) -> Option<SocketAddr> {
@@ -296,8 +310,13 @@ impl Exchange {
     }
 }
 
+/// The user part by which a trunk reaches us.
+fn contact_user(settings: &LineSettings) -> &str {
+    if settings.username.is_empty() { "rappel" } else { &settings.username }
+}
+
 fn registration(settings: &LineSettings, local: SocketAddr) -> TrunkConfig {
-    let user = if settings.username.is_empty() { "rappel" } else { settings.username.as_str() };
+    let user = contact_user(settings);
     TrunkConfig {
         register: settings.register,
         registrar_uri: format!("sip:{}", settings.domain),

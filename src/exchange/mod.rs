@@ -49,8 +49,6 @@ use media_plan::Sounds;
 pub const RECORD_WAIT: Duration = Duration::from_millis(200);
 /// Opening hours, registrations shown, alerts: looked at that often.
 const SECOND: Duration = Duration::from_secs(1);
-/// Strangers' INVITEs make an alert; this many addresses at most are told.
-const MAX_STRANGERS: usize = 16;
 
 /// What the exchange asks of the outside at once. Each answers without blocking.
 pub trait Outside: Send {
@@ -109,7 +107,6 @@ pub struct Exchange {
     effects: Vec<Effect>,
     outputs: VecDeque<Output>,
     unrecorded: VecDeque<(Instant, Seq)>,
-    strangers: Vec<IpAddr>,
     trace: Trace,
     ladders: Ladders,
     /// The leg whose call the record to come opens.
@@ -152,7 +149,6 @@ impl Exchange {
             effects: Vec::new(),
             outputs: VecDeque::new(),
             unrecorded: VecDeque::new(),
-            strangers: Vec::new(),
             trace: Trace::default(),
             ladders: Ladders::default(),
             opening: None,
@@ -373,9 +369,9 @@ impl Exchange {
         }
     }
 
+    /// RULES 2.7: of the calls that get no reply, those to our Contact or to a number of ours are worth a banner; a scanner's are not.
     fn stranger(&mut self, address: IpAddr, bytes: &[u8]) {
-        if Guard::stranger_call(bytes).is_some() && !self.strangers.contains(&address) && self.strangers.len() < MAX_STRANGERS {
-            self.strangers.push(address);
+        if Guard::stranger_call(bytes).is_some_and(|uri| self.lines.is_called_by(uri)) {
             self.inputs.push_back(Input::UnknownSource { address });
         }
     }

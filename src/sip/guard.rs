@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::now::Instant;
 
 use super::api::Peer;
+use super::wire::MAX_LINE;
 
 /// Source addresses whose rate is remembered. When full, the ones long quiet are forgotten first, then newcomers share one bucket.
 const MAX_SOURCES: usize = 4096;
@@ -138,16 +139,24 @@ impl Guard {
         conforms(&mut rates.requests, now, requests) && (!invite || conforms(&mut rates.calls, now, calls))
     }
 
-    /// A stranger's datagram that wants to be a call: worth a banner (RULES 2.7). Looks at the first word only.
-    pub fn stranger_call(bytes: &[u8]) -> Option<()> {
-        is_invite(bytes).then_some(())
+    /// Whom a stranger's datagram calls: the second word of an INVITE, no longer than a line of ours may be. Reads nothing else.
+    pub fn stranger_call(bytes: &[u8]) -> Option<&str> {
+        let line = after_crlf(bytes).strip_prefix(INVITE)?;
+        let uri = line.iter().take(MAX_LINE).position(|b| *b == b' ').and_then(|end| line.get(..end))?;
+        std::str::from_utf8(uri).ok()
     }
 }
 
-/// The first word after the line ends that may precede a message (RFC 3261 7.5).
-fn is_invite(bytes: &[u8]) -> bool {
+const INVITE: &[u8] = b"INVITE ";
+
+/// Line ends may precede a message (RFC 3261 7.5).
+fn after_crlf(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|b| *b != b'\r' && *b != b'\n').unwrap_or(bytes.len());
-    bytes[start..].starts_with(b"INVITE ")
+    &bytes[start..]
+}
+
+fn is_invite(bytes: &[u8]) -> bool {
+    after_crlf(bytes).starts_with(INVITE)
 }
 
 fn conforms(arrival: &mut Instant, now: Instant, per_second: u32) -> bool {
@@ -198,8 +207,10 @@ mod tests {
         let phone: SocketAddr = "192.168.1.20:5062".parse().unwrap();
         let admitted = (0..15).filter(|_| g.admit(Instant(1), phone, b"\r\n\r\nINVITE sip:a@b") == Admit::Peer(Peer::Phone)).count();
         assert_eq!(admitted, 5);
-        assert_eq!(Guard::stranger_call(b"\r\nINVITE sip:a@b"), Some(()));
-        assert_eq!(Guard::stranger_call(b"OPTIONS sip:a@b"), None);
+        assert_eq!(Guard::stranger_call(b"\r\nINVITE sip:a@b SIP/2.0"), Some("sip:a@b"));
+        for no_call in [&b"OPTIONS sip:a@b SIP/2.0"[..], b"INVITE sip:a@b", b"INVITE \xff SIP/2.0", b"\r\n", b""] {
+            assert_eq!(Guard::stranger_call(no_call), None);
+        }
     }
 
     #[test]

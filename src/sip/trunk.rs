@@ -1,7 +1,7 @@
 //! One trunk's registration with its operator (RFC 3261 10.2), or the fact that it has none.
 //!
 //! ```text
-//! Static (no registration)      due ──REGISTER──▶ waiting ──200──▶ registered ──at 50–90 % of the grant──▶ waiting …
+//! Static (no registration)      due ──REGISTER──▶ waiting ──200──▶ registered ──at 50–90 % of the grant, or once an OPTIONS stays unanswered──▶ waiting …
 //!                                ▲                   │ 401/407 answered, 423 obeyed: at once
 //!                                └──back-off for ever┴── silence, 5xx: unregistered · 4xx, 6xx, wrong password: refused
 //! ```
@@ -48,7 +48,7 @@ pub struct TrunkConfig {
     pub credentials: Option<Credentials>,
     /// Seconds asked for.
     pub expires: u32,
-    /// OPTIONS this often on a trunk without registration; `None` for none.
+    /// OPTIONS this often, so that the way to us stays open in every box between (SIP.md, trunk); `None` for none.
     pub keepalive: Option<Duration>,
 }
 
@@ -110,6 +110,8 @@ pub struct Trunk {
     waiting: Option<Waiting>,
     known: Option<Known>,
     registered_until: Option<Instant>,
+    /// When a registration is renewed.
+    refresh: Instant,
     state: TrunkState,
     since: Instant,
     failures: usize,
@@ -133,6 +135,7 @@ impl Trunk {
             waiting: None,
             known: None,
             registered_until: None,
+            refresh: now,
             state: if config.register { TrunkState::Unregistered } else { TrunkState::Static },
             since: now,
             failures: 0,
@@ -175,7 +178,10 @@ impl Trunk {
             self.lost(now, TrunkState::Unregistered);
         }
         match self.phase {
-            Phase::Due(at) if at <= now => self.begin(now, if self.config.register { What::Register } else { What::Options }),
+            Phase::Due(at) if at <= now => {
+                let registers = self.config.register && (self.registered_until.is_none() || self.refresh <= now);
+                self.begin(now, if registers { What::Register } else { What::Options });
+            }
             Phase::Waiting(at) if at <= now => self.handle_response(now, None),
             Phase::Due(_) | Phase::Waiting(_) | Phase::Off => {}
         }
@@ -189,9 +195,22 @@ impl Trunk {
         };
         self.reachable = Some(response.is_some());
         match waiting.what {
-            What::Options => self.phase = self.config.keepalive.map_or(Phase::Off, |pause| Phase::Due(now + pause)),
+            What::Options => {
+                if response.is_none() {
+                    // nobody is there, or the way to us is closed: a registration is tried at once
+                    self.refresh = now;
+                }
+                self.rest(now);
+            }
             What::Register | What::Unregister => self.registration(now, waiting, response),
         }
+    }
+
+    /// Until the next keep-alive, or the renewal where that comes before the keep-alive could be answered.
+    fn rest(&mut self, now: Instant) {
+        let renewal = self.config.register.then_some(self.refresh);
+        let beat = self.config.keepalive.map(|pause| now + pause).filter(|beat| renewal.is_none_or(|at| *beat + GIVE_UP < at));
+        self.phase = beat.or(renewal).map_or(Phase::Off, Phase::Due);
     }
 
     /// At shutdown: asks the operator to forget us, once. Nothing is sent by itself afterwards.
@@ -243,9 +262,9 @@ impl Trunk {
         }
         let until = now + Duration::from_secs(u64::from(granted));
         let percent = 50 + u64::from(self.entropy.u32() % 41);
-        let refresh = Duration::from_millis(u64::from(granted) * 10 * percent).max(MIN_REFRESH);
-        self.phase = Phase::Due(now + refresh);
+        self.refresh = now + Duration::from_millis(u64::from(granted) * 10 * percent).max(MIN_REFRESH);
         self.registered_until = Some(until);
+        self.rest(now);
         self.failures = 0;
         self.alerted = false;
         self.become_state(now, TrunkState::Registered);

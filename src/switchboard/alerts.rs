@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::call::Record;
+use crate::domain::call::{Extension, Record};
 use crate::domain::now::Now;
 use crate::domain::status::{Alert, Health};
 
@@ -15,12 +15,16 @@ use super::line::Line;
 
 /// Banners kept; the oldest goes first.
 const MAX_ALERTS: usize = 16;
+/// Strangers told at a time: the newest ones, in the place of no other banner.
+const MAX_STRANGERS: usize = 4;
 /// Unanswered calls given up at one delay that raise a suspicion (RULES 2.7), and how far from it each may be.
 const VOICEMAIL_CALLS: usize = 3;
 const VOICEMAIL_SPREAD: Duration = Duration::from_millis(500);
 /// A call given up sooner is `short` (row 3), and no voicemail's doing.
 pub(super) const SHORT: Duration = Duration::from_secs(3);
 
+const UNKNOWN_SOURCE: &str = "unknown_source";
+const FRAUD: &str = "fraud";
 /// Banners about the records: what happened, what it means, what to do.
 const JOURNAL: &str = "La base de données ne prend plus d'écriture : les appels passent et sont gardés dans le journal, sans perte. \
     Vérifiez la place sur le disque, et qu'aucun autre programme n'utilise rappel.db ; tout sera repris sans redémarrage.";
@@ -73,12 +77,31 @@ impl Alerts {
     }
 
     pub(super) fn unknown_source(&mut self, now: Now, address: IpAddr) -> bool {
-        self.raise(now, "unknown_source", format!("Un appel est arrivé d'une adresse inconnue ({address}) ; l'ajouter à peers ?"))
+        let strangers = |alert: &Alert| alert.kind == UNKNOWN_SOURCE;
+        let text = format!("Un appel est arrivé d'une adresse inconnue ({address}) ; l'ajouter à peers ?");
+        if self.shown.iter().all(|alert| alert.text != text) && self.shown.iter().filter(|a| strangers(a)).count() >= MAX_STRANGERS {
+            self.shown.iter().position(strangers).map(|oldest| self.shown.remove(oldest));
+        }
+        self.raise(now, UNKNOWN_SOURCE, text)
     }
 
     pub(super) fn emergency(&mut self, now: Now) {
         self.clear("emergency");
         self.raise(now, "emergency", "Appel d'urgence passé : pendant 60 minutes, tous les postes sonnent à chaque appel.".to_owned());
+    }
+
+    /// A phone wants an outside call. Beyond its `limit` of them in an hour somebody else may hold it, or its password (THREATS 2).
+    pub(super) fn counted(&mut self, now: Now, phone: &Extension, limit: Option<usize>) {
+        let begins = format!("Le poste {} a fait ", phone.0);
+        match limit {
+            None => self.shown.retain(|alert| alert.kind != FRAUD || !alert.text.starts_with(&begins)),
+            Some(limit) => {
+                let text = format!(
+                    "{begins}{limit} appels sortants en une heure : les suivants sont refusés. Vérifiez qui l'utilise, et son mot de passe."
+                );
+                self.raise(now, FRAUD, text);
+            }
+        }
     }
 
     /// What a person must know of where records go, and do about it; `true` when the banners changed.
@@ -128,6 +151,11 @@ impl Alerts {
     }
 }
 
+/// How the banner of a refused registration begins; its code follows.
+fn refused_text(name: &str) -> String {
+    format!("L'opérateur refuse la ligne {name} (code ")
+}
+
 fn outage_text(name: &str) -> String {
     format!("La ligne {name} est hors service : des appels se perdent peut-être.")
 }
@@ -135,13 +163,28 @@ fn outage_text(name: &str) -> String {
 impl Line {
     pub(super) fn trunk_refused(&mut self, now: Now, trunk: usize, status: u16) {
         let Some(name) = self.config.trunks.get(trunk).map(|t| t.name.clone()) else { return };
-        let text = format!("L'opérateur refuse la ligne {name} (code {status}) : vérifiez son identifiant et son mot de passe.");
+        let text = format!("{}{status}) : vérifiez son identifiant et son mot de passe.", refused_text(&name));
         self.alerts.raise(now, "outage", text);
         self.touch();
     }
 
+    /// The service ends while trunks are lost: their rows are written now, nobody else will (row 27).
+    pub(super) fn still_lost(&mut self, now: Now, out: &mut Vec<Effect>) {
+        for trunk in 0..self.alerts.trunks.len() {
+            let (health, name) = (self.alerts.trunks.get(trunk).copied(), self.config.trunks.get(trunk).map(|t| t.name.clone()));
+            if let (Some(TrunkHealth::Lost(from)), Some(what)) = (health, name)
+                && now.wall > from
+            {
+                self.record(Record::Outage { from, to: now.wall, what }, out);
+            }
+        }
+    }
+
     pub(super) fn trunk(&mut self, now: Now, trunk: usize, usable: bool, out: &mut Vec<Effect>) {
         let Some(name) = self.config.trunks.get(trunk).map(|t| t.name.clone()) else { return };
+        if usable {
+            self.alerts.shown.retain(|alert| !alert.text.starts_with(&refused_text(&name)));
+        }
         let Some(health) = self.alerts.trunks.get_mut(trunk) else { return };
         let lost = match (*health, usable) {
             (TrunkHealth::Usable, true) | (TrunkHealth::Lost(_), false) => return,
@@ -204,6 +247,23 @@ mod tests {
         assert_eq!(kinds(&alerts), [("emergency", 0), ("disk", 5)]);
         assert!(alerts.records(now(6), Health::Ok));
         assert_eq!(kinds(&alerts), [("emergency", 0)]);
+    }
+
+    #[test]
+    fn strangers_take_no_other_banners_place_and_the_newest_are_told() {
+        let now = Now { instant: Instant::ZERO, wall: DateTime::UNIX_EPOCH };
+        let mut alerts = Alerts::new(0);
+        alerts.emergency(now);
+        for last in 1..=40u8 {
+            assert!(alerts.unknown_source(now, IpAddr::from([203, 0, 113, last])));
+            assert!(!alerts.unknown_source(now, IpAddr::from([203, 0, 113, last])));
+        }
+        let told: Vec<String> = alerts.shown().into_iter().map(|alert| alert.text).collect();
+        assert_eq!(told.len(), 1 + MAX_STRANGERS);
+        assert!(
+            told[0].starts_with("Appel d'urgence") && told[1].contains("(203.0.113.37)") && told[4].contains("(203.0.113.40)"),
+            "{told:?}"
+        );
     }
 
     #[test]

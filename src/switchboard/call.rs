@@ -221,11 +221,13 @@ pub(super) struct End {
     pub(super) refuse: Refuse,
     /// The call in the way.
     pub(super) during: Option<CallId>,
+    /// The caller's network said why it gave up.
+    pub(super) explained: bool,
 }
 
 impl End {
     pub(super) fn new(outcome: Outcome, refuse: Refuse) -> End {
-        End { outcome, refuse, during: None }
+        End { outcome, refuse, during: None, explained: false }
     }
 
     pub(super) fn missed(reason: Reason, refuse: Refuse) -> End {

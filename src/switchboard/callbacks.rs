@@ -49,12 +49,15 @@ impl Line {
                 if fields.name.as_ref().is_some_and(ScreenText::is_empty) {
                     self.names.give(&entry.party, &ScreenText::default());
                 }
+                entry.left_on_hold &= fields.due.is_none();
                 write(&mut entry, fields);
                 Ok(if numbered { self.with_name(entry) } else { entry })
             }
             CallbackCommand::Close(id, result) => {
                 let entry = self.held_by(id, person)?;
-                self.closed(now, person, entry, result)
+                let entry = self.closed(now, person, entry, result)?;
+                self.spoken_for(&entry);
+                Ok(entry)
             }
             CallbackCommand::Reopen(id) => {
                 let mut entry = self.held_by(id, person)?;
@@ -115,12 +118,12 @@ impl Line {
 
     fn created(&mut self, now: DateTime<Utc>, fields: Fields) -> Callback {
         let party = fields.party.clone().unwrap_or(Caller::Withheld);
+        let promised = self.config.callbacks.hours.after_open_time(now, self.config.callbacks.promise);
         let mut entry = match self.ledger.open_of(&party) {
+            // what a person promises stands in nobody's canvassing
+            Some(open) if open.folded => Callback { folded: false, due: promised, ..open.clone() },
             Some(open) => open.clone(),
-            None => {
-                let due = self.config.callbacks.hours.after_open_time(now, self.config.callbacks.promise);
-                Callback { due, ..self.ledger.new_entry(now, party, Source::Manual) }
-            }
+            None => Callback { due: promised, ..self.ledger.new_entry(now, party, Source::Manual) },
         };
         write(&mut entry, fields);
         self.with_name(entry)
@@ -163,17 +166,23 @@ impl Line {
         let Some(other) = other.filter(|_| entry.is_open() && entry.party != Caller::Withheld).cloned() else { return entry };
         let fresh = |mine: &String, theirs: &String| if mine.is_empty() { theirs.clone() } else { mine.clone() };
         let (older, mut younger) = if other.id < entry.id { (&other, entry.clone()) } else { (&entry, other.clone()) };
+        let sooner = [&entry, &other].into_iter().filter(|c| c.due.is_some()).min_by_key(|c| c.due);
         let whole = Callback {
             id: older.id,
             version: older.version,
+            marks: marks(&entry, &other),
             name: if entry.name.is_empty() { other.name.clone() } else { entry.name.clone() },
             named: if entry.name.is_empty() { other.named } else { entry.named },
             subject: fresh(&entry.subject, &other.subject),
             owner: fresh(&entry.owner, &other.owner),
             place: fresh(&entry.place, &other.place),
-            note: fresh(&entry.note, &other.note),
+            note: notes(&older.note, &younger.note),
+            guide: fresh(&entry.guide, &other.guide),
+            answers: other.answers.iter().chain(&entry.answers).map(|(step, answer)| (step.clone(), answer.clone())).collect(),
             claimed_by: entry.claimed_by.clone().or(other.claimed_by.clone()),
-            due: [entry.due, other.due].into_iter().flatten().min(),
+            due: sooner.and_then(|c| c.due),
+            planned: sooner.is_some_and(|c| c.planned),
+            folded: entry.folded && other.folded,
             left_on_hold: entry.left_on_hold || other.left_on_hold,
             // a call for either goes on
             state: if other.state == CallbackState::Calling { other.state } else { entry.state },
@@ -188,6 +197,23 @@ impl Line {
         end(&mut younger, now, CallbackState::Dropped, "réuni avec un autre rappel du même numéro".to_owned());
         self.keep(younger, out);
         whole
+    }
+}
+
+/// What either was doubted for; a number that was just given is not one to check.
+fn marks(entry: &Callback, other: &Callback) -> Vec<Mark> {
+    let mut whole = entry.clone();
+    let doubts = other.marks.iter().filter(|mark| **mark != Mark::ToCheck || matches!(entry.party, Caller::Unreadable(_)));
+    doubts.for_each(|mark| whole.mark(*mark));
+    whole.marks
+}
+
+/// One after the other; what both say, once.
+fn notes(older: &str, younger: &str) -> String {
+    match (older.contains(younger), younger.contains(older)) {
+        (true, _) => older.to_owned(),
+        (false, true) => younger.to_owned(),
+        (false, false) => format!("{older}\n{younger}"),
     }
 }
 

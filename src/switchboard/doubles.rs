@@ -165,7 +165,7 @@ impl Line {
         let agent = matches!(who, Who::Phone(of) if *of == extension) && double.heard() == Some(id);
         let event = match (agent, why) {
             (true, Gone::Lost) => Event::AgentLost,
-            (true, Gone::HungUp | Gone::Elsewhere | Gone::NeverAcknowledged) => Event::AgentLeft,
+            (true, Gone::HungUp | Gone::Elsewhere | Gone::Explained | Gone::NeverAcknowledged) => Event::AgentLeft,
             (false, _) => double.left(id),
         };
         // an unacknowledged leg is still there: it ends with its call

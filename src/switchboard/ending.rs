@@ -53,7 +53,7 @@ impl Line {
         }
         let short = gave_up && rang < SHORT;
         self.record(Record::Ended { call: call.id, at: now.wall, outcome: end.outcome, during: end.during, short }, out);
-        self.ledger_of(now, call, end.outcome, out);
+        self.ledger_of(now, call, end, out);
     }
 
     pub(super) fn call_time_is_over(&mut self, now: Now, id: CallId, out: &mut Vec<Effect>) {
@@ -209,5 +209,6 @@ impl Line {
             self.breaks_off(now, call, end, out);
         }
         self.timers.cancel(Owner::Emergency);
+        self.still_lost(now, out);
     }
 }

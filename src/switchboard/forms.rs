@@ -89,15 +89,19 @@ impl Line {
 
     /// The one double call that is meant: by call, by phone, else on the phones of that person.
     fn second_of(&self, now: Now, person: &str, target: &SecondTarget, what: &SecondCommand) -> Result<(Extension, Meant), Refusal> {
-        let mut found = self.legs.desks.iter().filter_map(|desk| {
-            let asked = match (&target.id, &target.extension) {
-                (_, Some(extension)) => desk.extension() == extension,
-                (Some(_), None) => true,
-                (None, None) => desk.phone.owner == person,
-            };
-            let meant = meant(now, desk, target.id, what).filter(|_| asked)?;
-            Some((desk.extension().clone(), meant))
-        });
+        let meant_by = |asked: &dyn Fn(&&Desk) -> bool| {
+            let meant = |desk: &Desk| Some((desk.extension().clone(), meant(now, desk, target.id, what)?));
+            self.legs.desks.iter().filter(asked).filter_map(meant).collect::<Vec<_>>()
+        };
+        let mut found = match &target.extension {
+            Some(extension) => meant_by(&|desk| desk.extension() == extension),
+            None => meant_by(&|desk| desk.phone.owner == person),
+        };
+        // a colleague's double call, where it is named
+        if found.is_empty() && target.extension.is_none() && target.id.is_some() {
+            found = meant_by(&|_| true);
+        }
+        let mut found = found.into_iter();
         let first = found.next().ok_or(NOTHING)?;
         // one caller offered to two phones of the same person is one double call
         let second = |meant: &Meant| if let Meant::Ours(double) = meant { Some(double.second) } else { None };

@@ -86,6 +86,8 @@ impl Line {
                 // its own button stays with the phone, the page's hold is of this call
                 let mut own = own.clone();
                 own.hold(now, own.holds, false);
+                // whether it lives is found out anew in the next call (row 19)
+                own.silent = false;
                 (own, other.clone(), called)
             }
             State::Calling(Calling { caller, far, opened, .. }) => {

@@ -48,7 +48,7 @@ impl Call {
 
 /// What a caller for whom no phone rings can hope for.
 enum Hope {
-    /// Some phone rings or dials for another: it may become idle.
+    /// Some phone rings or dials for another, or listens to us: it may become idle.
     Wait,
     End(End),
 }
@@ -188,6 +188,10 @@ impl Line {
             } else if hunt.as_ref().is_some_and(|hunt| hunt.may_ring(desk.extension())) {
                 match desk.state() {
                     DeskState::Engaged => engaged = true,
+                    // with us alone (a code, a spoken reason): soon idle, and in nobody's way
+                    DeskState::InCall(call) if self.calls.get(&call).is_some_and(|call| matches!(call.state, State::Speaking(_))) => {
+                        engaged = true;
+                    }
                     DeskState::InCall(call) => in_the_way = in_the_way.or(Some(call)),
                     DeskState::Free | DeskState::Unregistered => {}
                 }
@@ -297,7 +301,11 @@ impl Line {
             self.put(call);
             return;
         };
-        let spent = if why == Refusal::Silent { Spent::Absent } else { Spent::Refused };
+        // one that wants our credentials was not reached either (rows 5, 6)
+        let spent = match why {
+            Refusal::Silent | Refusal::Other(401 | 407) => Spent::Absent,
+            Refusal::Busy | Refusal::NoAnswer | Refusal::Moved(_) | Refusal::Other(_) => Spent::Refused,
+        };
         if let Some(hunt) = call.hunt_mut() {
             hunt.spend(&attempt.extension, spent);
         }

@@ -116,6 +116,8 @@ pub enum Gone {
     HungUp,
     /// CANCEL whose Reason says that another phone of the upstream PBX took it (row 28).
     Elsewhere,
+    /// CANCEL with another Reason: the caller hung up, also where a trunk is shared (row 28).
+    Explained,
     /// 2xx never acknowledged and no sound either (row 9).
     NeverAcknowledged,
     /// No sound and no reply from the phone (row 19), connection lost, session expired.

@@ -16,7 +16,7 @@ use crate::domain::number::E164;
 use crate::domain::outcome::{Out, Outcome, Reason, Why};
 use crate::domain::text::ScreenText;
 
-use super::call::{Call, State};
+use super::call::{Call, End, State};
 use super::effect::{Done, Effect};
 use super::input::{Progress, Seq, Ticket};
 use super::line::Line;
@@ -187,15 +187,17 @@ impl Line {
     }
 
     /// What the end of a call means for the ledger (RULES 3, last column).
-    pub(super) fn ledger_of(&mut self, now: Now, call: &Call, outcome: Outcome, out: &mut Vec<Effect>) {
+    pub(super) fn ledger_of(&mut self, now: Now, call: &Call, end: End, out: &mut Vec<Effect>) {
         let unlocked = self.unlock(call);
-        if unlocked != Unlocked::Settled {
-            self.fact(now, call, outcome, out);
+        // what was said of the call does not stand for a caller who is lost at its end
+        let lost = Missed::by(end.outcome).is_some() && self.ledger.open_of(&call.party).is_none();
+        if unlocked != Unlocked::Settled || lost {
+            self.fact(now, call, end, out);
         }
         self.write_unlocked(unlocked, out);
     }
 
-    fn fact(&mut self, now: Now, call: &Call, outcome: Outcome, out: &mut Vec<Effect>) {
+    fn fact(&mut self, now: Now, call: &Call, End { outcome, explained, .. }: End, out: &mut Vec<Effect>) {
         if call.emergency || call.direction == Direction::Internal {
             return;
         }
@@ -214,7 +216,7 @@ impl Line {
             }
             let promised = outcome == Outcome::Answered(Some(Why::Promised));
             let owner = if promised { self.person(call.extension.as_ref()) } else { String::new() };
-            let shared = outcome == Outcome::Missed(Reason::CallerGaveUp) && self.is_shared(call);
+            let shared = outcome == Outcome::Missed(Reason::CallerGaveUp) && !explained && self.is_shared(call);
             return self.promised(now, at, (call.id, owner), who, Missed { shared, ..how }, out);
         }
         match (outcome, call.direction) {
@@ -277,11 +279,12 @@ impl Line {
     ) {
         let due = self.config.callbacks.hours.after_open_time(at, self.config.callbacks.promise);
         let mut entry = match self.ledger.open_of(&party) {
-            Some(open) => open.clone(),
+            // a person had to do with that caller: it is nobody's canvassing
+            Some(open) => Callback { folded: open.folded && how.counted, ..open.clone() },
             None => {
                 let first = self.ledger.entries.values().all(|c| c.party != party);
                 let automated = party.number().is_some_and(|number| self.config.router.is_automated(number));
-                let folded = first && automated && !self.names.is_contact(&party);
+                let folded = how.counted && first && automated && !self.names.is_contact(&party);
                 Callback { folded, ..self.ledger.new_entry(at, party, how.source) }
             }
         };

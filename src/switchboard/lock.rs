@@ -5,7 +5,7 @@
 //!                     '-(the call ends otherwise)-> Open, claimed as it was before
 //! ```
 
-use crate::domain::call::CallId;
+use crate::domain::call::{CallId, Direction};
 use crate::domain::callback::{Callback, CallbackId, CallbackState};
 
 use super::call::Call;
@@ -42,6 +42,15 @@ impl Line {
             guide.clone_into(&mut entry.guide);
         }
         self.keep(entry, out)
+    }
+
+    /// A person said how a callback went: a call to that number that a phone dialled by itself and that still runs says nothing more at its end.
+    pub(super) fn spoken_for(&mut self, entry: &Callback) {
+        let to_it = |call: &&Call| call.direction == Direction::Outgoing && call.party == entry.party;
+        let running: Vec<CallId> = self.calls.values().filter(to_it).map(|call| call.id).collect();
+        for call in running {
+            self.ledger.locks.entry(call).or_insert(Lock { entry: entry.id, claimed_before: None });
+        }
     }
 
     /// The call is over. The entry may have been merged with another one of its number meanwhile.

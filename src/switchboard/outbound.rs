@@ -196,13 +196,16 @@ impl Line {
         self.started.entry(extension.clone()).or_default().push_back(now.instant);
     }
 
-    /// The phone has a call left in this hour.
+    /// The phone has a call left in this hour; one that has not is told on the page.
     pub(super) fn within_the_hour(&mut self, now: Now, extension: Option<&Extension>) -> bool {
-        let Some(started) = extension.and_then(|e| self.started.get_mut(e)) else { return self.config.per_hour > 0 };
+        let limit = self.config.per_hour;
+        let Some((extension, started)) = extension.and_then(|e| Some((e, self.started.get_mut(e)?))) else { return limit > 0 };
         while started.front().is_some_and(|at| now.instant.since(*at) >= Duration::from_secs(HOUR_SECONDS)) {
             started.pop_front();
         }
-        started.len() < self.config.per_hour
+        let within = started.len() < limit;
+        self.alerts.counted(now, extension, (!within).then_some(limit));
+        within
     }
 
     /// The first trunk, registered or not; a channel is made free where none is (RULES 7.1).

@@ -159,8 +159,9 @@ impl Line {
 fn caller_gone(call: &Call, why: Gone) -> End {
     match (call.direction, why) {
         (Direction::Incoming, Gone::Elsewhere) => End::new(Outcome::Answered(Some(Why::Elsewhere)), Refuse::Cancelled),
-        (Direction::Incoming, Gone::HungUp | Gone::Lost | Gone::NeverAcknowledged) => {
-            End { during: in_the_way(call), ..End::missed(Reason::CallerGaveUp, Refuse::Cancelled) }
+        (Direction::Incoming, Gone::HungUp | Gone::Explained | Gone::Lost | Gone::NeverAcknowledged) => {
+            let explained = why == Gone::Explained;
+            End { during: in_the_way(call), explained, ..End::missed(Reason::CallerGaveUp, Refuse::Cancelled) }
         }
         (Direction::Outgoing | Direction::Internal, _) => call.given_up(),
     }
@@ -168,7 +169,7 @@ fn caller_gone(call: &Call, why: Gone) -> End {
 
 fn talker_gone(call: &Call, why: Gone) -> End {
     match (why, call.direction) {
-        (Gone::HungUp | Gone::Elsewhere, _) => End::new(Outcome::Answered(None), Refuse::Cancelled),
+        (Gone::HungUp | Gone::Elsewhere | Gone::Explained, _) => End::new(Outcome::Answered(None), Refuse::Cancelled),
         (Gone::Lost, _) => call.cut(),
         (Gone::NeverAcknowledged, Direction::Incoming) => End::missed(Reason::Failed, Refuse::Cancelled),
         (Gone::NeverAcknowledged, Direction::Outgoing | Direction::Internal) => End::out(Out::Failed, Refuse::Cancelled),

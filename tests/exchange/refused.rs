@@ -3,7 +3,7 @@
 use rappel::domain::call::Record;
 use rappel::sip::message::Message;
 
-use crate::rig::{Site, TRUNK, invite, sdp};
+use crate::rig::{Site, TRUNK, invite, request, sdp};
 
 fn rows(site: &Site) -> Vec<(String, (&'static str, Option<&'static str>))> {
     let parties = site.records.iter().filter_map(|record| match record {
@@ -69,4 +69,20 @@ fn a_broken_request_in_a_call_is_no_new_call() {
     site.tell_bytes(TRUNK, broken.as_bytes());
     site.reply(TRUNK, 400);
     assert!(site.records.is_empty(), "{:?}", site.records);
+}
+
+#[test]
+fn a_strangers_call_to_us_is_told_and_a_scanners_is_not() {
+    let told = |uri: &str| {
+        let mut site = Site::new(&[]);
+        site.tell("203.0.113.9:5060", &request("INVITE", uri, "203.0.113.9:5060", "stranger", 1, ""));
+        assert!(site.sent.is_empty(), "a stranger gets no reply");
+        site.exchange.status().alerts.iter().filter(|alert| alert.kind == "unknown_source").count()
+    };
+    for ours in ["sip:0199000000@192.168.1.5", "sip:+33199000000@a.test;user=phone", "tel:+33199000000", "sip:rappel@192.168.1.5:5060"] {
+        assert_eq!(told(ours), 1, "{ours}");
+    }
+    for other in ["sip:0097259000@192.168.1.5", "sip:100@192.168.1.5", "sip:192.168.1.5", "sip:0199000001@192.168.1.5"] {
+        assert_eq!(told(other), 0, "{other}");
+    }
 }

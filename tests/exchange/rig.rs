@@ -11,6 +11,7 @@ use rappel::domain::call::{Extension, LegId, Record};
 use rappel::domain::entropy::Seeded;
 use rappel::domain::hours::{Holidays, Hours, Range};
 use rappel::domain::now::{Instant, Now};
+use rappel::domain::number::E164;
 use rappel::exchange::lines::{LineSettings, Lines, Present};
 use rappel::exchange::{Config, Exchange, Output, Outside, Parts};
 use rappel::media::command::Command;
@@ -218,7 +219,7 @@ fn line_settings(media: &[&str]) -> LineSettings {
         present: Present::From,
         format: NumberFormat::National,
         outside_prefix: String::new(),
-        identity: IdentitySettings::default(),
+        identity: IdentitySettings { own_numbers: vec![E164::from_e164("+33199000000").unwrap()], ..IdentitySettings::default() },
         shared: false,
         keypad_code: String::new(),
         register: false,

@@ -867,3 +867,29 @@ impl House {
         self.ask(what).iter().map(words).collect()
     }
 }
+
+#[test]
+fn who_acts_on_a_double_call_by_its_id_acts_on_the_own_phone_and_on_a_colleagues_only_if_it_is_not_there() {
+    let second = |person: &str, what| {
+        let target = Box::new(SecondTarget { id: Some(CallId(3)), extension: None });
+        Input::Page { ticket: Ticket(7), command: Command::Second { person: person.into(), target, what } }
+    };
+    let both_wait = || {
+        let mut house = House::new();
+        house.talk();
+        house.rings(CALLER_2, &["open 2 incoming", "ring 12 on 3"]);
+        house.answered(THIRD, &["answer in2", "join in2 3", "write 2 answered by 12"]);
+        house.rings(CALLER_3, &["open 3 incoming", "overlay 1 Some(Waiting)", "overlay 3 Some(Waiting)"]);
+        house.wait(1_000, &[]);
+        house
+    };
+    let mut house = both_wait();
+    house.tell(second("P12", SecondCommand::SendAway), &["overlay 3 None", "reply 7 Ok(())"]);
+    // it waits on the colleague's phone alone now
+    let taken = house.effects(second("P12", SecondCommand::Take { end_first: false }));
+    assert!(taken.iter().any(|effect| words(effect) == "join in3 1"), "{:?}", taken.iter().map(words).collect::<Vec<_>>());
+
+    let mut house = both_wait();
+    let taken: Vec<String> = house.effects(second("P12", SecondCommand::Take { end_first: false })).iter().map(words).collect();
+    assert!(taken.contains(&"join in3 3".to_owned()), "{taken:?}");
+}

@@ -321,6 +321,43 @@ fn row_27_a_lost_trunk_is_a_banner_then_an_outage_row() {
 }
 
 #[test]
+fn row_27_a_loss_that_lasts_until_the_service_ends_has_its_row_too() {
+    let mut house = House::new();
+    house.tell(Input::Trunk { trunk: 0, usable: false }, &[]);
+    house.wait(1_200_000, &[]);
+    house.tell(Input::Stop, &["outage of t0, 1200 s", "idle"]);
+}
+
+#[test]
+fn the_banner_of_a_refused_registration_goes_when_it_is_accepted() {
+    let mut house = House::new();
+    house.tell(Input::TrunkRefused { trunk: 0, status: 403 }, &[]);
+    house.tell(Input::Trunk { trunk: 0, usable: false }, &[]);
+    assert_eq!(house.alerts().len(), 2);
+    house.wait(600_000, &[]);
+    house.tell(Input::Trunk { trunk: 0, usable: true }, &["outage of t0, 600 s"]);
+    assert_eq!(house.alerts(), Vec::<String>::new());
+}
+
+#[test]
+fn a_phone_that_wants_credentials_of_us_was_not_reached() {
+    for (status, end) in [(401, "no_phone"), (407, "no_phone"), (404, "refused"), (500, "refused")] {
+        let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
+        house.rings(CALLER, &["open 1 incoming", "ring 11 on 1"]);
+        let refuse = if end == "refused" { "refuse in1 Busy" } else { "refuse in1 Unavailable" };
+        house.refused(FIRST, Refusal::Other(status), &[refuse, &format!("end 1 missed: {end}")]);
+    }
+}
+
+#[test]
+fn while_the_only_phone_listens_to_us_a_caller_waits_for_it() {
+    let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
+    house.effects(Input::Dials { leg: theirs(9), extension: ext("11"), digits: "*97".to_owned() });
+    house.rings(CALLER, &["open 2 incoming"]);
+    house.gone(theirs(9), Gone::HungUp, &["ring 11 on 1"]);
+}
+
+#[test]
 fn the_page_hangs_up_a_ringing_call_as_refused() {
     let mut house = House::new();
     house.rings(CALLER, BOTH_RING);

@@ -1,11 +1,12 @@
 //! The ledger of promises: what opens, merges, postpones and closes a callback (RULES 6).
 
-use rappel::domain::callback::{CallResult, CallbackId, Fields};
+use rappel::domain::call::Record;
+use rappel::domain::callback::{Answered, CallResult, CallbackId, Fields};
 use rappel::domain::identity::Caller;
 use rappel::domain::number::E164;
 use rappel::domain::text::ScreenText;
 use rappel::switchboard::effect::Effect;
-use rappel::switchboard::input::{CallbackCommand, Command, Input, Refusal, Seq, Ticket};
+use rappel::switchboard::input::{CallbackCommand, Command, Gone, Input, Refusal, SecondCommand, Seq, Ticket};
 
 use crate::house::*;
 
@@ -81,7 +82,7 @@ fn an_outgoing_call_of_15_s_closes_it_to_be_confirmed_and_a_shorter_one_does_not
         house.effects(Input::Dials { leg: theirs(1), extension: ext("11"), digits: "00639980001".to_owned() });
         house.effects(Input::Answered { leg: FIRST });
         house.wait(seconds * 1000, &[]);
-        let end = Input::Gone { leg: FIRST, why: rappel::switchboard::input::Gone::HungUp };
+        let end = Input::Gone { leg: FIRST, why: Gone::HungUp };
         assert_eq!(ledger(&house.effects(end)), told);
     }
 }
@@ -105,7 +106,7 @@ fn closing_by_a_person_has_five_results() {
 
 #[test]
 fn a_start_finds_every_lost_caller_without_callback_and_nobody_else() {
-    use rappel::domain::call::{CallId, Direction, Record};
+    use rappel::domain::call::{CallId, Direction};
     use rappel::domain::outcome::Outcome;
 
     let (dir, at) = (tempfile::tempdir().unwrap(), chrono::DateTime::UNIX_EPOCH);
@@ -129,4 +130,131 @@ fn a_start_finds_every_lost_caller_without_callback_and_nobody_else() {
     let wanted: Vec<i64> = (1..).zip(Outcome::all()).filter(|(_, outcome)| opens(*outcome)).map(|(n, _)| 2 * n).collect();
     assert_eq!(found.iter().map(|s| s.call.0).collect::<Vec<_>>(), wanted);
     assert_eq!(wanted.len(), 3 + 9 + 10 + 1);
+}
+
+/// Phone 11 dials client 1, who has an open callback, and is answered.
+fn calling_by_hand(house: &mut House) {
+    asks(house, CallbackCommand::Create(Fields { party: Some(client()), ..Fields::default() }));
+    house.effects(Input::Dials { leg: theirs(1), extension: ext("11"), digits: "00639980001".to_owned() });
+}
+
+#[test]
+fn what_a_person_says_during_a_call_dialled_by_hand_stands_when_it_ends() {
+    for (result, told) in [
+        (CallResult::Voicemail, "callback 1 Open x0 due 3600, tried 1"),
+        (CallResult::WrongNumber, "callback 1 Open x0 due ?"),
+        (CallResult::Reached, "callback 1 Done x0 due 1800, joint, selon MO 01:00"),
+    ] {
+        let mut house = House::new();
+        calling_by_hand(&mut house);
+        house.effects(Input::Answered { leg: FIRST });
+        assert_eq!(asks(&mut house, CallbackCommand::Close(CallbackId(1), result)), [told, "reply 7 Ok(1)"]);
+        house.wait(25_000, &[]);
+        assert_eq!(ledger(&house.effects(Input::Gone { leg: FIRST, why: Gone::HungUp })), Vec::<String>::new());
+    }
+    // and the busy tone is one try
+    let mut house = House::new();
+    calling_by_hand(&mut house);
+    assert_eq!(
+        asks(&mut house, CallbackCommand::Close(CallbackId(1), CallResult::Busy)),
+        ["callback 1 Open x0 due 600, tried 1", "reply 7 Ok(1)"]
+    );
+    assert_eq!(ledger(&house.effects(Input::Refused { leg: FIRST, why: Refusal::Busy })), Vec::<String>::new());
+}
+
+#[test]
+fn who_is_lost_at_the_end_of_a_call_that_was_said_to_have_reached_them_is_called_back() {
+    let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
+    calling_by_hand(&mut house);
+    house.effects(Input::Answered { leg: FIRST });
+    asks(&mut house, CallbackCommand::Close(CallbackId(1), CallResult::Reached));
+    house.rings(CALLER_2, &["open 2 incoming", "overlay in1 Some(Waiting)"]);
+    let take = SecondCommand::Take { end_first: false };
+    house.effects(Input::Page { ticket: Ticket(7), command: Command::Second { person: "P11".into(), target: Box::default(), what: take } });
+    let told = ledger(&house.effects(Input::Gone { leg: FIRST, why: Gone::HungUp }));
+    assert_eq!(told, ["callback 2 Open x0 due 1800, left on hold"]);
+}
+
+fn robot() -> Caller {
+    Caller::Known(E164::parse_national_or_international("0162001234").unwrap())
+}
+
+#[test]
+fn whom_a_person_promised_a_call_or_left_on_hold_is_nobodys_canvassing() {
+    let mut house = Plans { registered: false, ..Plans::default() }.house();
+    miss(&mut house, theirs(1), robot());
+    let promise = Fields { party: Some(robot()), ..Fields::default() };
+    assert_eq!(asks(&mut house, CallbackCommand::Create(promise)), ["callback 1 Open x1 due 1800", "reply 7 Ok(1)"]);
+
+    let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
+    house.rings(CALLER, &["open 1 incoming", "ring 11 on 1"]);
+    house.effects(Input::Answered { leg: FIRST });
+    house.effects(Input::Rings { leg: CALLER_2, trunk: 0, caller: robot(), name: ScreenText::default(), usable: true });
+    let second = |what| Input::Page { ticket: Ticket(7), command: Command::Second { person: "P11".into(), target: Box::default(), what } };
+    house.effects(second(SecondCommand::Take { end_first: false }));
+    assert_eq!(ledger(&house.effects(second(SecondCommand::Resume)))[0], "callback 1 Open x0 due 1800");
+}
+
+#[test]
+fn two_entries_of_a_number_become_one_that_knows_what_either_knew() {
+    let mut house = Plans { registered: false, ..Plans::default() }.house();
+    let answers = |step: &str, answer: &str| Some(Some([(step.to_owned(), Some(Answered::Text(answer.to_owned())))].into()));
+    let first = Fields {
+        party: Some(client()),
+        note: Some("constat reçu".into()),
+        guide: Some("sinistre-auto".into()),
+        answers: answers("constat", "oui"),
+        ..Fields::default()
+    };
+    asks(&mut house, CallbackCommand::Create(first));
+    miss(&mut house, theirs(1), Caller::Withheld);
+    let due = chrono::DateTime::from_timestamp(600, 0);
+    let more = Fields { note: Some("urgent".into()), answers: answers("garage", "du Centre"), due: Some(due), ..Fields::default() };
+    asks(&mut house, CallbackCommand::Patch(CallbackId(2), more));
+    let what = CallbackCommand::Patch(CallbackId(2), Fields { party: Some(client()), ..Fields::default() });
+    let effects = house.effects(Input::Page { ticket: Ticket(7), command: Command::Callback { person: "MO".into(), what } });
+    let kept = effects.iter().find_map(|effect| match effect {
+        Effect::Record(_, Record::Callback(kept)) if kept.is_open() => Some(kept.clone()),
+        _ => None,
+    });
+    let kept = kept.expect("one that is open");
+    assert_eq!((kept.id, kept.missed_count, kept.due, kept.planned), (CallbackId(1), 1, due, true));
+    assert_eq!((kept.note.as_str(), kept.guide.as_str()), ("constat reçu\nurgent", "sinistre-auto"));
+    assert_eq!(kept.answers.keys().collect::<Vec<_>>(), ["constat", "garage"]);
+}
+
+#[test]
+fn a_due_time_that_a_person_gives_takes_the_place_of_left_on_hold() {
+    let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
+    calling_by_hand(&mut house);
+    house.effects(Input::Answered { leg: FIRST });
+    house.rings(CALLER_2, &["open 2 incoming", "overlay in1 Some(Waiting)"]);
+    let take = SecondCommand::Take { end_first: false };
+    house.effects(Input::Page { ticket: Ticket(7), command: Command::Second { person: "P11".into(), target: Box::default(), what: take } });
+    let told = ledger(&house.effects(Input::Gone { leg: FIRST, why: Gone::HungUp }));
+    assert_eq!(told, ["callback 1 Open x0 due 1800, left on hold"]);
+    let later = Fields { due: Some(chrono::DateTime::from_timestamp(9_000, 0)), ..Fields::default() };
+    assert_eq!(asks(&mut house, CallbackCommand::Patch(CallbackId(1), later)), ["callback 1 Open x0 due 9000", "reply 7 Ok(1)"]);
+}
+
+#[test]
+fn a_closing_by_a_fact_is_answered_by_what_really_happened_for_ten_minutes_and_reopened_at_any_time() {
+    let closed_by_a_call = || {
+        let mut house = House::new();
+        calling_by_hand(&mut house);
+        house.effects(Input::Answered { leg: FIRST });
+        house.wait(100_000, &[]);
+        let told = ledger(&house.effects(Input::Gone { leg: FIRST, why: Gone::HungUp }));
+        assert_eq!(told, ["callback 1 Done x0 due 1800, rappelé par P11 01:00, 1 min 40"]);
+        house
+    };
+    let voicemail = || CallbackCommand::Close(CallbackId(1), CallResult::Voicemail);
+    let mut house = closed_by_a_call();
+    house.wait(600_000, &[]);
+    assert_eq!(asks(&mut house, voicemail()), ["callback 1 Open x0 due 4300, tried 1", "reply 7 Ok(1)"]);
+    let mut house = closed_by_a_call();
+    house.wait(601_000, &[]);
+    assert_eq!(asks(&mut house, voicemail()), ["reply 7 Err(Conflict(\"Ce rappel est déjà clos.\"))"]);
+    assert_eq!(asks(&mut house, CallbackCommand::Reopen(CallbackId(1))), ["callback 1 Open x0 due 1800", "reply 7 Ok(1)"]);
+    assert_eq!(asks(&mut house, CallbackCommand::Reopen(CallbackId(1))), ["reply 7 Err(Conflict(\"Ce rappel est déjà ouvert.\"))"]);
 }

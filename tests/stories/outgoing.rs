@@ -140,10 +140,13 @@ fn at_most_per_hour_outside_calls_a_phone() {
     house.gone(PHONE, Gone::HungUp, &["cancel 1", "end 1 cancelled"]);
     house.dials(PHONE, "11", "0639980001", &["open 2 outgoing", "early media in1", "play in1 Prompts([\"numero-refuse\"])"]);
     house.tell(Input::Played { leg: PHONE }, &["refuse in1 Barred", "end 2 refused"]);
+    let banner = "fraud: Le poste 11 a fait 1 appels sortants en une heure : les suivants sont refusés. Vérifiez qui l'utilise, et son mot de passe.";
+    assert_eq!(house.alerts(), [banner]);
     house.dials(PHONE, "12", "0639980001", &["open 3 outgoing", "call out on 2 by trunk 0"]);
     house.gone(PHONE, Gone::HungUp, &["cancel 2", "end 3 cancelled"]);
     house.wait(3_600_000, &[]);
     house.dials(PHONE, "11", "0639980001", &["open 4 outgoing", "call out on 3 by trunk 0"]);
+    assert_eq!(house.alerts(), Vec::<String>::new());
 }
 
 #[test]

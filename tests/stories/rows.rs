@@ -232,13 +232,13 @@ fn row_28_taken_elsewhere_closes_the_open_callback() {
 
 #[test]
 fn row_28_on_a_shared_trunk_a_cancel_without_reason_is_missed_and_marked() {
-    for shared in [true, false] {
+    for (shared, why) in [(true, Gone::HungUp), (false, Gone::HungUp), (true, Gone::Explained)] {
         let mut house = Plans { phones: &["11"], shared, ..Plans::default() }.house();
         house.effects(calls(CALLER, 1));
-        let effects = house.effects(leaves(CALLER));
+        let effects = house.effects(Input::Gone { leg: CALLER, why });
         assert_eq!(words(&effects[1]), "end 1 missed: caller_gave_up short");
         let kept = &written(&effects)[0];
-        let marks: &[Mark] = if shared { &[Mark::MaybeElsewhere] } else { &[] };
+        let marks: &[Mark] = if shared && why == Gone::HungUp { &[Mark::MaybeElsewhere] } else { &[] };
         assert_eq!((kept.state, kept.marks.as_slice()), (CallbackState::Open, marks));
         house.at_rest();
     }

@@ -151,7 +151,9 @@ impl Endpoint {
         let is_initial = matches!(self.sessions.get(&session).map(|s| &s.phase), Some(Phase::Incoming { tx, .. }) if *tx == invite_tx);
         if is_initial {
             self.end_session(now, session);
-            let reason = inbound.request.get("Reason").map(str::to_owned);
+            // there may be one of each protocol (RFC 3326 2)
+            let reasons: Vec<&str> = inbound.request.all("Reason").collect();
+            let reason = (!reasons.is_empty()).then(|| reasons.join(", "));
             self.events.push_back(Event::Cancel { session, reason });
         }
     }

@@ -60,11 +60,9 @@ impl Endpoint {
             return;
         }
         let status = response.status().unwrap_or(0);
-        if status == 100 {
-            return;
-        }
         let to = response.to();
-        if let Some(tag) = to.tag() {
+        // a 100 is a sign of life and opens no dialog (RFC 3261 12.1)
+        if let Some(tag) = to.tag().filter(|_| status != 100) {
             if let Some(dialog) = s.early.iter_mut().find(|d| d.remote_tag == tag) {
                 dialog.refresh(response);
             } else if s.early.len() < MAX_EARLY {

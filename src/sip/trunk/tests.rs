@@ -287,3 +287,31 @@ fn a_trunk_known_by_address_sends_options_at_most() {
     bench.trunk.handle_response(bench.now, None);
     assert_eq!((bench.trunk.reachable(), bench.trunk.state()), (Some(false), TrunkState::Static));
 }
+
+#[test]
+fn a_registered_trunk_is_kept_open_and_one_that_falls_silent_is_registered_anew_at_once() {
+    let mut bench = Bench::new(TrunkConfig { keepalive: Some(Duration::from_secs(25)), ..config() });
+    bench.round(200, &[]);
+    for _ in 0..30 {
+        assert_eq!(bench.skip(), 25.0);
+        assert_eq!(bench.round(200, &[]).method(), Some(Method::Options));
+        assert_eq!(bench.trunk.state(), TrunkState::Registered);
+    }
+    bench.skip();
+    assert_eq!(bench.sent().and_then(|request| request.method()), Some(Method::Options));
+    bench.trunk.handle_response(bench.now, None);
+    assert_eq!(bench.trunk.state(), TrunkState::Registered, "one lost packet is no outage");
+    assert_eq!(bench.sent().and_then(|request| request.method()), Some(Method::Register));
+    bench.trunk.handle_response(bench.now, None);
+    assert_eq!(bench.trunk.state(), TrunkState::Unregistered);
+}
+
+#[test]
+fn a_renewal_never_waits_for_the_answer_to_a_keep_alive() {
+    let mut bench = Bench::new(TrunkConfig { keepalive: Some(Duration::from_secs(25)), ..config() });
+    bench.round(200, &[("Expires", "60")]);
+    for _ in 0..20 {
+        assert!(bench.skip() >= 30.0);
+        assert_eq!(bench.round(200, &[("Expires", "60")]).method(), Some(Method::Register));
+    }
+}
