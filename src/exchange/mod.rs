@@ -204,6 +204,11 @@ impl Exchange {
     }
 
     pub fn handle_command(&mut self, now: Now, ticket: Ticket, command: Command) {
+        if let Command::Forget(number) = &command {
+            // whatever stands before them there: 0, +33, 0033
+            let national = number.national();
+            self.trace.erase(national.as_deref().map_or(number.as_str(), |n| n.trim_start_matches('0')).trim_start_matches('+'));
+        }
         self.inputs.push_back(Input::Page { ticket, command });
         self.settle(now);
     }

@@ -3,7 +3,7 @@
 //!
 //! Credentials, media keys and every key pressed (INFO bodies) are masked with their length unchanged, so that what is shown stays a SIP message.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 
 use crate::domain::now::{Instant, Now};
@@ -86,6 +86,16 @@ impl Trace {
         while self.ring.front().is_some_and(|oldest| place.contains(&oldest.start)) {
             self.ring.pop_front();
         }
+    }
+
+    /// Forgets every dialog in one of whose messages these digits stand: a number that is erased.
+    pub fn erase(&mut self, digits: &str) {
+        let named = |kept: &&Kept| self.text(kept).windows(digits.len().max(1)).any(|part| part == digits.as_bytes());
+        let dialog = |kept: &Kept| header(self.text(kept), b"call-id", b"i").map(<[u8]>::to_vec);
+        let dialogs: HashSet<Vec<u8>> = self.ring.iter().filter(named).filter_map(dialog).collect();
+        let kept: Vec<bool> = self.ring.iter().map(|kept| dialog(kept).is_none_or(|id| !dialogs.contains(&id))).collect();
+        let mut kept = kept.into_iter();
+        self.ring.retain(|_| kept.next().unwrap_or(false));
     }
 
     fn text(&self, kept: &Kept) -> &[u8] {
@@ -244,6 +254,19 @@ mod tests {
         assert!(found.iter().all(|m| !contains(&m.bytes, b"digest")));
         assert!(of(&[]).is_empty() && of(&["call-"]).is_empty());
         assert!(trace.messages(Instant(1), &["call-1".to_owned()]).is_empty(), "before the call began");
+    }
+
+    #[test]
+    fn of_an_erased_number_no_dialog_is_left_and_the_others_stay() {
+        let mut trace = Trace::default();
+        for n in 0..6 {
+            trace.record(now(), flow(), true, &message(n % 3, if n == 1 { 639_980_001 } else { n }));
+        }
+        trace.erase("639980001");
+        assert!(trace.messages(Instant::ZERO, &["call-1".to_owned()]).is_empty());
+        assert_eq!(trace.messages(Instant::ZERO, &["call-0".to_owned(), "call-2".to_owned()]).len(), 4);
+        trace.record(now(), flow(), true, &message(1, 7));
+        assert_eq!(trace.messages(Instant::ZERO, &["call-1".to_owned()]).len(), 1);
     }
 
     #[test]

@@ -104,7 +104,9 @@ pub fn one(conn: &Connection, id: CallbackId) -> Result<Option<Callback>, StoreE
 pub fn of(conn: &Connection, number: &E164) -> Result<Vec<Callback>, StoreError> {
     let mut statement = conn.prepare_cached("SELECT data FROM callbacks WHERE number = ?1 ORDER BY id")?;
     let rows = statement.query_map([number.as_str()], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-    Ok(rows.iter().filter_map(|data| read(data)).collect())
+    let mut found: Vec<Callback> = rows.iter().filter_map(|data| read(data)).collect();
+    super::clips::kept_only(conn, &mut found)?;
+    Ok(found)
 }
 
 /// Hands every entry to `f`, oldest first, however many there are; `f` ends it by an error.
@@ -113,7 +115,8 @@ pub fn each<E: From<StoreError>>(conn: &Connection, mut f: impl FnMut(Callback) 
     let mut statement = conn.prepare("SELECT data FROM callbacks ORDER BY id").map_err(sqlite)?;
     let mut rows = statement.query([]).map_err(sqlite)?;
     while let Some(row) = rows.next().map_err(sqlite)? {
-        if let Some(callback) = read(&row.get::<_, String>(0).map_err(sqlite)?) {
+        if let Some(mut callback) = read(&row.get::<_, String>(0).map_err(sqlite)?) {
+            super::clips::kept_only(conn, std::slice::from_mut(&mut callback))?;
             f(callback)?;
         }
     }
