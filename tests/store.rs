@@ -23,6 +23,8 @@ use rappel::store::people::{self, PeopleRequest};
 use rappel::store::{Health, Opened, StoreError, Writer, WriterThread, journal, open, open_beside, open_for_changes, secret};
 
 const LONG: Duration = Duration::from_secs(20);
+/// Of the writer, until it has tried the database again and again.
+const TURNS: usize = 1_000;
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_764_000_000 + seconds, 0).unwrap()
@@ -68,6 +70,15 @@ fn write(writer: &Writer, finished: &Receiver<u64>, records: &[Record]) {
     for seq in 0..u64::try_from(records.len()).unwrap() {
         assert_eq!(finished.recv_timeout(LONG), Ok(seq));
     }
+}
+
+/// What waited in the journal is in the database. A job is what gives the writer a turn.
+fn well_again(writer: &Writer) {
+    let well = || {
+        writer.job(|_| Ok(())).blocking_recv().unwrap().unwrap();
+        writer.health() == Health::Ok
+    };
+    assert!((0..TURNS).any(|_| well()), "{:?}", writer.health());
 }
 
 /// What a process that died at this moment would leave.
@@ -211,9 +222,7 @@ fn a_locked_database_sends_records_to_the_journal_and_they_arrive_when_it_is_fre
     assert_eq!(list(dir.path(), &all()).calls.len(), 1, "reading goes on, without the new ones");
     dead_copy(dir.path(), copy.path());
     other.execute_batch("ROLLBACK").unwrap();
-    writer.job(|_| Ok(())).blocking_recv().unwrap().unwrap();
-    writer.job(|_| Ok(())).blocking_recv().unwrap().unwrap();
-    assert_eq!(writer.health(), Health::Ok);
+    well_again(&writer);
     assert_eq!(std::fs::metadata(dir.path().join(journal::FILE)).unwrap().len(), 0);
     let rows = list(dir.path(), &all()).calls;
     assert_eq!(rows.iter().map(|c| (c.id, c.outcome.as_deref())).collect::<Vec<_>>(), [(3, None), (2, None), (1, Some("missed"))]);
@@ -371,8 +380,7 @@ fn a_long_import_keeps_no_record_waiting() {
     write(&writer, &finished, &[opened(1), missed(1)]);
     assert_eq!(writer.health(), Health::Journal, "the record is safe in the journal while the import holds the database");
     drop(tx);
-    writer.job(|_| Ok(())).blocking_recv().unwrap().unwrap();
-    writer.job(|_| Ok(())).blocking_recv().unwrap().unwrap();
+    well_again(&writer);
     assert_eq!(list(dir.path(), &all()).calls.len(), 1);
     thread.stop();
 }

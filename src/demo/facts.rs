@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::ua::Call;
+use super::ua::sound::A_WHILE;
 
 /// How long any one thing may take.
 pub(super) const SOON: Duration = Duration::from_secs(5);
-/// A sound that is there is there all the time; the frames around a change are let go by.
-const MOST: f64 = 0.9;
-const LISTEN: Duration = Duration::from_millis(600);
+/// The longest prompt.
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) struct Facts {
     json: bool,
@@ -44,17 +44,14 @@ impl Facts {
 
     /// Sound, most of it of that pitch.
     pub(super) fn hear(&mut self, what: &str, call: &Call, pitch: u16) {
-        call.hears(pitch, SOON);
-        let from = Instant::now();
-        std::thread::sleep(LISTEN);
-        let share = call.sound().share(pitch, from);
-        self.fact(what, share >= MOST, &format!("{pitch} Hz in {:.0} % of what it hears", share * 100.0));
+        let heard = call.sound().settles_on(pitch, A_WHILE);
+        self.fact(what, heard.is_ok(), &heard.err().unwrap_or_default());
     }
 
     /// That number of frames of speech since then: sound that is nobody's pitch.
     pub(super) fn speech(&mut self, what: &str, call: &Call, since: Instant, frames: usize) {
         let spoken = || call.sound().heard(since).iter().filter(|frame| !frame.silent && frame.pitch.is_none()).count();
-        let held = super::ua::eventually(SOON, || spoken() >= frames);
+        let held = super::ua::eventually(PATIENCE, || spoken() >= frames);
         self.fact(what, held, &format!("{} frames of speech", spoken()));
     }
 

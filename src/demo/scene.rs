@@ -40,8 +40,9 @@ pub struct Scene {
 impl Scene {
     /// Starts the service and opens the agents; nobody is registered yet.
     pub fn set(plan: Plan) -> io::Result<Scene> {
-        // the service must know the trunk's port and the trunk the service's: this one is chosen first
-        let trunk = UdpSocket::bind((TRUNK, 0))?.local_addr()?;
+        // the service must know the trunk's port and the trunk the service's: this one stands first
+        let socket = UdpSocket::bind((TRUNK, 0))?;
+        let trunk = socket.local_addr()?;
         let service = Service::start(Setup {
             binary: plan.binary,
             trunk,
@@ -54,7 +55,7 @@ impl Scene {
         Ok(Scene {
             phone_11: phone(ip_11, service.sip, "11", PHONE_11)?,
             phone_12: phone(ip_12, service.sip, "12", PHONE_12)?,
-            trunk: Agent::open(trunk.ip(), trunk.port(), service.sip, Identity::new(NUMBER, None, FAR_END))?,
+            trunk: Agent::on(socket, service.sip, Identity::new(NUMBER, None, FAR_END))?,
             service,
         })
     }

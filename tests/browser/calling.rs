@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rappel::demo::ua::eventually;
 
-use crate::agency::{A_MOMENT, agency};
+use crate::agency::agency;
 use crate::stage::{ONE, SOON, TWO};
 
 /// A call to the page's person goes through two telephones.
@@ -12,7 +13,8 @@ const BOTH: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_callback_is_called_from_the_page_and_its_result_is_one_key() {
-    let Some(agency) = agency("") else { return };
+    // time to look at each state
+    let Some(agency) = agency("[line]\nring_seconds = 60") else { return };
     let id = agency.note(ONE, "Mme Essai");
     agency.note(TWO, "M. Exemple");
     let (mine, theirs) = (agency.screen("MEL"), agency.screen("MO"));
@@ -36,7 +38,7 @@ fn a_callback_is_called_from_the_page_and_its_result_is_one_key() {
     mine.inspect("calling");
     mine.js(&format!("document.querySelector('{row}').focus()"));
     mine.keys("2");
-    std::thread::sleep(A_MOMENT);
+    assert!(eventually(SOON, || agency.callback(id)["attempts"] == 1), "{}", agency.callback(id));
     leg.hang_up();
     assert!(client.wait_ended(SOON));
     for screen in [&mine, &theirs] {

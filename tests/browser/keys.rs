@@ -18,6 +18,7 @@ fn the_queue_is_worked_through_with_keys_alone() {
     assert_eq!(screen.focus(), format!("rappel-{first}"));
     screen.keys("f");
     screen.until("done", &format!("!document.querySelector('#rappel-{first}')"));
+    screen.until("undo is offered", "document.querySelector('#toast button')?.checkVisibility()");
     screen.keys("z");
     screen.until("undone", &format!("document.querySelector('#rappel-{first}')"));
     screen.js(&format!("document.querySelector('#rappel-{second}').focus()"));

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod agency;
+mod brief;
 mod calling;
 mod chromium;
 mod demo;

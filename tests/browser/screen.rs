@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use thirtyfour::common::types::WindowHandle;
+use thirtyfour::error::WebDriverResult;
 use thirtyfour::{By, WebDriver};
 use tokio::runtime::Runtime;
 
@@ -76,8 +77,11 @@ impl Screen {
     }
 
     pub fn js(&self, script: &str) -> Value {
-        let result = self.run(self.driver.execute(script, Vec::new())).unwrap_or_else(|e| panic!("{script}: {e}"));
-        result.json().clone()
+        self.try_js(script).unwrap_or_else(|e| panic!("{script}: {e}"))
+    }
+
+    fn try_js(&self, script: &str) -> WebDriverResult<Value> {
+        self.run(self.driver.execute(script, Vec::new())).map(|result| result.json().clone())
     }
 
     /// A script that calls `done` with its answer.
@@ -96,15 +100,21 @@ impl Screen {
         self.value(&format!("!!({expression})")) == Value::Bool(true)
     }
 
-    /// Waits for an expression to be true; says what was on the screen instead.
+    /// Waits for an expression to be true; says what was on the screen instead. One that cannot be asked, of a page that is on its way, is
+    /// not true yet.
     pub fn until(&self, what: &str, expression: &str) {
         self.within(SOON, what, expression);
     }
 
     pub fn within(&self, limit: Duration, what: &str, expression: &str) {
         let end = Instant::now() + limit;
-        while !self.holds(expression) {
-            assert!(Instant::now() < end, "not seen in {limit:?}: {what}\n{expression}\n{}", self.words());
+        let script = format!("return !!({expression});");
+        loop {
+            let found = self.try_js(&script);
+            if matches!(found, Ok(Value::Bool(true))) {
+                return;
+            }
+            assert!(Instant::now() < end, "not seen in {limit:?}: {what}\n{expression}\n{found:?}\n{}", self.words());
             std::thread::sleep(LOOK);
         }
     }

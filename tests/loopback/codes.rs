@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rappel::demo::double_call::write_music;
 use rappel::demo::scene::Scene;
@@ -10,13 +10,12 @@ use rappel::demo::ua::sound::{FAR_END, MUSIC, PHONE_11, Pitch};
 use rappel::demo::ua::{Call, Dial, eventually};
 use rappel::media::{FRAME, listen, prompt};
 
-use crate::attendant::{A_SECOND, pauses, speech};
+use crate::attendant::{A_SECOND, SAID, pauses, speech};
 use crate::stage::{SOON, ringing, scene};
 
 const ON: &str = "[line]\nring_seconds = 1\n[attendant]\nenabled = true";
 /// What `*981` records.
 const NAME: &str = "accueil-absent";
-const SAID: Duration = Duration::from_millis(1_500);
 
 /// Frames of the file with that pitch; 0 when there is no such file.
 fn frames(file: &Path, pitch: Pitch) -> usize {
@@ -39,8 +38,7 @@ fn says(scene: &Scene, pitch: Pitch) -> Call {
     // straight to the tone
     leg.press("1");
     assert!(pauses(&leg), "no tone, or no silence after it");
-    leg.sound().say(Some(pitch));
-    std::thread::sleep(SAID);
+    assert!(leg.sound().say_for(pitch, SAID), "what it says does not leave");
     leg
 }
 
@@ -54,9 +52,9 @@ fn an_announcement_said_at_a_phone_is_read_back_kept_and_heard_by_the_next_calle
     let first = fs::read(&file).unwrap();
 
     let leg = says(&scene, PHONE_11);
+    let start = Instant::now();
     leg.press("#");
-    leg.sound().say(None);
-    assert!(leg.sound().hears(PHONE_11, Instant::now(), SOON), "it is not read back");
+    assert!(leg.sound().hears(PHONE_11, start, SOON), "it is not read back");
     assert_eq!(fs::read(&file).unwrap(), first, "kept before it was asked for");
     let start = Instant::now();
     leg.press("1");
@@ -66,10 +64,11 @@ fn an_announcement_said_at_a_phone_is_read_back_kept_and_heard_by_the_next_calle
     assert!(is_said(&file, PHONE_11), "{} frames of it are in the file", frames(&file, PHONE_11));
     assert_eq!(fs::read(&before).unwrap(), first, "the one before is not kept aside");
 
+    let start = Instant::now();
     let (caller, ..) = ringing(&scene);
     caller.sound().say(None);
     assert!(caller.wait_up(SOON), "the attendant did not answer: {:?}", caller.statuses());
-    assert!(caller.hears(PHONE_11, SOON), "the caller does not hear the agency's own announcement");
+    assert!(caller.sound().hears(PHONE_11, start, SOON), "the caller does not hear the agency's own announcement");
     caller.hang_up();
 
     // the prompt says that hanging up will do

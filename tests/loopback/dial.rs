@@ -1,5 +1,6 @@
 //! Calls that the page starts: the person's phone first, then the client; the lock of a callback that is called.
 
+use rappel::demo::ua::eventually;
 use rappel::demo::ua::sound::{FAR_END, PHONE_11};
 use rappel::sip::message::Method;
 use serde_json::{Value, json};
@@ -25,11 +26,11 @@ fn the_page_rings_the_phone_then_calls_the_client_and_both_hear_each_other() {
     far.answer();
     assert!(leg.hears(FAR_END, SOON) && far.hears(PHONE_11, SOON), "they do not hear each other");
     let id = answer.json()["id"].clone();
-    let live = client.get("/api/line").unwrap().json()["calls"][0].clone();
-    assert_eq!((&live["id"], live["state"].as_str()), (&id, Some("talking")), "{live}");
+    let live = || client.get("/api/line").unwrap().json()["calls"][0].clone();
+    assert!(eventually(SOON, || live()["id"] == id && live()["state"] == "talking"), "{}", live());
     // the page holds: both stop hearing each other, and do again
     assert_eq!(client.post(&format!("/api/calls/{id}/hold"), &Value::Null).unwrap().status, 204);
-    assert!(client.get("/api/line").unwrap().json()["calls"][0]["held_since"].is_string());
+    assert!(eventually(SOON, || live()["held_since"].is_string()), "{}", live());
     assert_eq!(client.post(&format!("/api/calls/{id}/resume"), &Value::Null).unwrap().status, 204);
     assert!(leg.hears(FAR_END, SOON) && far.hears(PHONE_11, SOON), "they do not hear each other again");
     far.hang_up();

@@ -12,8 +12,8 @@ use rappel::demo::ua::{Agent, eventually};
 
 use crate::stage::{ONE, SOON, SmallDisk, TWO, ended_as, limit_files, scene, talking, tool};
 
-/// The wait for the disk (200 ms), and a machine that has more to do.
-const RINGS_WITHIN: Duration = Duration::from_millis(1500);
+/// The wait for the disk (200 ms), and a machine that has much more to do.
+const RINGS_WITHIN: Duration = Duration::from_secs(4);
 const CHANGES: &str = "[line]\nring_seconds = 20";
 
 /// The kinds of the banners, and what `readyz` says.

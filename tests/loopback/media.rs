@@ -50,6 +50,7 @@ fn the_trunks_media_networks_are_kept_to_and_without_them_its_sound_may_be_elsew
         if taken {
             scene.phone_11.expect_call(SOON).expect("it rings").ring().answer();
             assert!(caller.wait_up(SOON));
+            elsewhere.set_read_timeout(Some(SOON)).unwrap();
             assert!(elsewhere.recv_from(&mut [0; 2048]).is_ok(), "no sound where it may be");
         } else {
             assert_eq!(caller.wait_final(SOON), Some(488));

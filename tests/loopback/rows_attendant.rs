@@ -35,7 +35,7 @@ fn attended(scene: &Scene) -> Call {
 }
 
 /// Its keys are heard, one after the other, and it leaves.
-fn presses_and_leaves(caller: &Call, keys: &str) {
+pub fn presses_and_leaves(caller: &Call, keys: &str) {
     caller.press(keys);
     assert!(eventually(SOON, || caller.sound().pressed().len() >= keys.len()), "the keys were not sent");
     // what is on its way is read

@@ -1,6 +1,6 @@
 //! The truth table's rows of the double call, of a lost phone and of a transfer that fails, against the real process.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rappel::demo::double_call::{DoubleCall, ONE, TWO, becomes, waiting};
 use rappel::demo::scene::{EXPIRES, PHONES, Scene};
@@ -9,6 +9,7 @@ use rappel::demo::ua::{Agent, Dial, Identity, eventually};
 use rappel::sip::message::Method;
 use serde_json::Value;
 
+use crate::rows_attendant::presses_and_leaves;
 use crate::stage::{SOON, ended_as, quiet, scene, talking};
 
 const THREE: &str = "0639980003";
@@ -94,9 +95,8 @@ fn row_14_second_call_the_caller_gives_up_in_the_waiting_tone() {
 fn row_15_second_call_nobody_takes_it_the_attendant_does() {
     let (mut scene, call) = second(&format!("{SHORT}{ATTENDANT}"));
     assert!(call.two.wait_up(SOON), "the attendant did not answer: {:?}", call.two.statuses());
-    call.two.press("1");
     assert!(call.one.hears(PHONE_11, SOON) && call.agent.hears(CALLER, SOON), "call 1 noticed");
-    call.two.hang_up();
+    presses_and_leaves(&call.two, "1");
     let row = ended_as(&mut scene, TWO, "attendant", Some("busy"));
     assert_eq!(row["during"], first(&mut scene), "{row}");
 }
@@ -114,9 +114,7 @@ fn row_16_second_call_sent_away_by_key_0() {
     let (mut scene, call) = second(&format!("{LONG}{ATTENDANT}"));
     call.agent.press("0");
     assert!(call.two.wait_up(SOON), "the attendant did not answer: {:?}", call.two.statuses());
-    call.two.press("1");
-    std::thread::sleep(Duration::from_millis(300));
-    call.two.hang_up();
+    presses_and_leaves(&call.two, "1");
     ended_as(&mut scene, TWO, "attendant", Some("busy"));
 }
 
@@ -199,11 +197,9 @@ fn row_28_on_a_shared_trunk_a_cancel_without_reason_is_missed_and_marked() {
 
 /// The third call is not offered: it is answered, or refused, long before anybody's time is over.
 fn third(scene: &Scene) -> rappel::demo::ua::Call {
-    let start = Instant::now();
     let three = scene.trunk.call(rappel::demo::service::NUMBER, Dial::from_number(THREE)).unwrap();
     three.sound().say(None);
     assert!(eventually(SOON, || three.statuses().iter().any(|status| *status >= 200)), "{:?}", three.statuses());
-    assert!(start.elapsed() < Duration::from_secs(3), "it had to wait");
     three
 }
 
@@ -212,9 +208,7 @@ fn row_29_third_call_goes_to_the_attendant_at_once() {
     let (mut scene, _call) = taken(&format!("{LONG}{ATTENDANT}"));
     let three = third(&scene);
     assert!(three.wait_up(SOON), "{:?}", three.statuses());
-    three.press("1");
-    std::thread::sleep(Duration::from_millis(300));
-    three.hang_up();
+    presses_and_leaves(&three, "1");
     let row = ended_as(&mut scene, THREE, "attendant", Some("busy"));
     assert!(row["during"].is_i64(), "{row}");
 }

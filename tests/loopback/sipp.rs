@@ -4,12 +4,12 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rappel::demo::double_call::{DEAF, becomes};
 use rappel::demo::scene::{EXPIRES, Scene};
 use rappel::demo::ua::Call;
-use rappel::demo::ua::sound::{CALLER, Pitch, SECOND_CALLER};
+use rappel::demo::ua::sound::{A_WHILE, CALLER, Pitch, SECOND_CALLER};
 use rappel::media::RATE;
 use rappel::media::command::Law;
 
@@ -91,11 +91,7 @@ impl DeafTrunk {
 /// Most of what the agent hears, for a while, is that.
 #[track_caller]
 fn hears(agent: &Call, pitch: Pitch) {
-    assert!(agent.hears(pitch, SOON), "the agent does not hear {pitch} Hz");
-    let from = Instant::now();
-    std::thread::sleep(Duration::from_millis(600));
-    let share = agent.sound().share(pitch, from);
-    assert!(share > 0.9, "the agent hears {pitch} Hz {:.0} % of the time", share * 100.0);
+    assert_eq!(agent.sound().settles_on(pitch, A_WHILE), Ok(()), "what the agent hears");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The messages of a call, as the page and `rappel trace` give them: both sides of it, without a password.
 
+use std::collections::HashSet;
+
 use crate::stage::{ONE, SOON, ended_as, scene, talking};
 
 #[test]
@@ -11,8 +13,11 @@ fn a_call_s_ladder_and_pcap_hold_both_sides_and_no_secret() {
     let call = ended_as(&mut scene, ONE, "answered", None)["id"].as_i64().unwrap().to_string();
     let ladder = scene.service.client().unwrap().get(&format!("/api/calls/{call}/ladder")).unwrap().json();
     let messages = ladder["messages"].as_array().unwrap();
-    let said =
-        |start: &str, sent: bool| messages.iter().filter(|m| m["start"].as_str().unwrap().starts_with(start) && m["sent"] == sent).count();
+    // one that was sent again is the same to the last byte
+    let said = |start: &str, sent: bool| {
+        let these = messages.iter().filter(|m| m["start"].as_str().unwrap().starts_with(start) && m["sent"] == sent);
+        these.map(|m| m["text"].as_str().unwrap()).collect::<HashSet<_>>().len()
+    };
     assert_eq!((said("INVITE ", false), said("INVITE ", true), said("BYE ", false), said("BYE ", true)), (1, 2, 1, 1), "{ladder}");
     assert!(said("SIP/2.0 200", true) >= 2 && said("CANCEL ", true) == 1, "{ladder}");
     let file = scene.service.folder().join("appel.pcap");

@@ -1,11 +1,11 @@
 //! Nobody answers and the attendant takes a message: the number confirmed with 1, words, and the clip on the page.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 
-use super::super::facts::{Facts, SOON};
+use super::super::facts::{Facts, PATIENCE, SOON};
 use super::super::scene::{Scene, e164};
 use super::super::ua::sound::CALLER;
 use super::super::ua::{Call, eventually};
@@ -15,11 +15,9 @@ use crate::media::{FRAME, prompt};
 
 /// Frames of 20 ms.
 const A_SECOND: usize = 50;
+const SAID: u32 = 75;
 /// Half of what the caller says: the ends of a clip are cut a little.
 const KEPT: usize = 37;
-const SAID: Duration = Duration::from_millis(1_500);
-/// The longest prompt.
-const PATIENCE: Duration = Duration::from_secs(15);
 /// Mean square of a caller's tone on a clip, at least.
 const LOUD: f64 = 10_000.0;
 
@@ -38,9 +36,7 @@ pub(super) fn takes_a_message(scene: &mut Scene, facts: &mut Facts) -> io::Resul
     // straight to the tone
     caller.press("1");
     facts.fact("the tone, then silence: it may speak", pauses(&caller), "");
-    caller.sound().say(Some(CALLER));
-    std::thread::sleep(SAID);
-    caller.sound().say(None);
+    facts.fact("it says what it wants", caller.sound().say_for(CALLER, SAID), "");
     facts.speech("two seconds of silence end it, and it is thanked", &caller, Instant::now(), A_SECOND);
     facts.fact("the attendant hangs up", caller.wait_ended(PATIENCE), "");
     let row = scene.row(client::ATTENDANT);

@@ -48,8 +48,8 @@ pub(super) fn called_back(scene: &mut Scene, facts: &mut Facts) -> io::Result<()
     far.ring();
     facts.fact("phone 11 hears that it rings", call.wait_ringing(SOON), &format!("{:?}", call.statuses()));
     far.answer();
-    let answered = Instant::now();
     facts.fact("the far end answers", call.wait_up(SOON), &format!("{:?}", call.statuses()));
+    let answered = Instant::now();
     facts.hear("phone 11 hears the far end", &call, FAR_END);
     facts.hear("the far end hears phone 11", &far, PHONE_11);
     call.press("5");

@@ -28,13 +28,14 @@ pub(super) fn played(scene: &mut Scene, facts: &mut Facts, recordings: &mut Reco
     facts.fact("a client talks with phone 11", true, "");
     let arrival = Instant::now();
     let two = second(scene)?;
+    let waits = Instant::now();
     two.sound().record(start);
     facts.fact("call 2 arrives: its caller hears that it rings", true, "");
     let tone = |agent: &Call| agent.sound().heard(arrival).iter().any(|frame| frame.has(NETWORK));
     facts.fact("phone 11 hears the waiting tone in its call", eventually(SOON, || tone(&agent)), "no 440 Hz");
     facts.hear("caller 1 hears phone 11 and nothing of it", &one, PHONE_11);
     facts.fact("the page shows call 2 waiting", becomes(scene, Some("waiting")), "");
-    std::thread::sleep(DEAF.saturating_sub(arrival.elapsed()));
+    std::thread::sleep(DEAF.saturating_sub(waits.elapsed()));
     let call = DoubleCall { one, two, agent };
     taken_and_swapped(scene, facts, &call)?;
     saved(scene, facts, &call);

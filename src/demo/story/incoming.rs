@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::super::facts::{Facts, SOON};
+use super::super::facts::{Facts, PATIENCE, SOON};
 use super::super::scene::{Scene, e164};
 use super::super::service::{NUMBER, PHONES};
 use super::super::ua::sound::{CALLER, PHONE_12};
@@ -78,7 +78,7 @@ pub(super) fn gave_up(scene: &mut Scene, facts: &mut Facts) -> io::Result<()> {
 pub(super) fn unanswered(scene: &mut Scene, facts: &mut Facts) -> io::Result<()> {
     let caller = scene.caller(client::UNANSWERED)?;
     let Some((caller, leg_11, leg_12)) = ringing(scene, facts, "a call rings that nobody answers", caller) else { return Ok(()) };
-    facts.fact("after ring_seconds it ends with 480", caller.wait_final(SOON) == Some(480), &format!("{:?}", caller.statuses()));
+    facts.fact("after ring_seconds it ends with 480", caller.wait_final(PATIENCE) == Some(480), &format!("{:?}", caller.statuses()));
     facts.fact("and both phones are still", leg_11.wait_ended(SOON) && leg_12.wait_ended(SOON), "");
     missed(scene, facts, client::UNANSWERED, "no_answer");
     Ok(())

@@ -88,7 +88,11 @@ pub(super) struct Shared {
 impl Agent {
     /// Opens a UDP socket on `ip` (port 0: any) whose requests go to `server`.
     pub fn open(ip: IpAddr, port: u16, server: SocketAddr, who: Identity) -> io::Result<Agent> {
-        let socket = UdpSocket::bind((ip, port))?;
+        Agent::on(UdpSocket::bind((ip, port))?, server, who)
+    }
+
+    /// The same on a socket that stands already.
+    pub fn on(socket: UdpSocket, server: SocketAddr, who: Identity) -> io::Result<Agent> {
         socket.set_read_timeout(Some(TURN))?;
         let address = socket.local_addr()?;
         let (core, changed, stop) = (Mutex::new(Core::default()), Condvar::new(), AtomicBool::new(false));

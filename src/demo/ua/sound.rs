@@ -43,6 +43,12 @@ const AMPLITUDE: f64 = 8000.0;
 const PACE: Duration = Duration::from_millis(20);
 /// Frames remembered: ten minutes.
 const MAX_FRAMES: usize = 30_000;
+/// A sound that is there is there all the time: that many percent of the frames of a while; the ones around a change are let go by.
+const MOST: usize = 90;
+/// Such a while, in frames.
+pub const A_WHILE: usize = 30;
+/// How late a busy machine may have it, or have sent what is to be said.
+const LATE: Duration = Duration::from_secs(10);
 /// Payload type of our telephone-events.
 pub const EVENTS: u8 = 101;
 /// First of the ports tried for RTP, and how many.
@@ -76,6 +82,8 @@ pub struct Towards {
 struct State {
     towards: Option<Towards>,
     pitch: Option<Pitch>,
+    /// Frames of it that are still to be said; `None`: it goes on.
+    left: Option<u32>,
     heard: VecDeque<Heard>,
     packets: u64,
     keys: Vec<(Instant, char)>,
@@ -83,6 +91,22 @@ struct State {
     /// When the first END packet of each key left.
     pressed: Vec<Instant>,
     tape: Option<Tape>,
+}
+
+impl State {
+    fn say(&mut self, pitch: Option<Pitch>, left: Option<u32>) {
+        (self.pitch, self.left) = (pitch, left);
+    }
+
+    /// What one more frame of sound is made of.
+    fn next_pitch(&mut self) -> Option<Pitch> {
+        match self.left {
+            Some(0) => self.say(None, None),
+            Some(left) => self.left = Some(left - 1),
+            None => {}
+        }
+        self.pitch
+    }
 }
 
 /// A socket, its thread and what it heard. Dropping it ends both.
@@ -101,6 +125,7 @@ impl Sound {
         let state = State {
             towards: None,
             pitch,
+            left: None,
             heard: VecDeque::new(),
             packets: 0,
             keys: Vec::new(),
@@ -131,7 +156,13 @@ impl Sound {
 
     /// That pitch is said from now on; `None`: silence.
     pub fn say(&self, pitch: Option<Pitch>) {
-        self.state().pitch = pitch;
+        self.state().say(pitch, None);
+    }
+
+    /// That pitch is said for exactly so many frames, then silence, however late they leave; whether they left.
+    pub fn say_for(&self, pitch: Pitch, frames: u32) -> bool {
+        self.state().say(Some(pitch), Some(frames));
+        super::eventually(PACE * frames + LATE, || self.state().left.is_none())
     }
 
     /// Keys, sent as RFC 4733 events.
@@ -169,15 +200,20 @@ impl Sound {
         self.state().heard.iter().filter(|h| h.at >= from).copied().collect()
     }
 
-    /// Share of the frames since `from` that `pitch` dominates; 0 when none came.
-    pub fn share(&self, pitch: Pitch, from: Instant) -> f64 {
-        let heard = self.heard(from);
-        heard.iter().filter(|h| h.pitch == Some(pitch)).count() as f64 / heard.len().max(1) as f64
-    }
-
     /// Waits until five frames in a row since `from` are dominated by `pitch`.
     pub fn hears(&self, pitch: Pitch, from: Instant, within: Duration) -> bool {
         super::eventually(within, || self.heard(from).windows(5).any(|run| run.iter().all(|h| h.pitch == Some(pitch))))
+    }
+
+    /// Waits until most of that many frames in a row, from now on, are dominated by `pitch`; how many at best, when they never are.
+    pub fn settles_on(&self, pitch: Pitch, frames: usize) -> Result<(), String> {
+        let (from, mut best) = (Instant::now(), 0);
+        let settled = super::eventually(LATE, || {
+            let of_it = |run: &[Heard]| run.iter().filter(|h| h.pitch == Some(pitch)).count();
+            best = self.heard(from).windows(frames).map(of_it).max().unwrap_or(0);
+            best * 100 >= frames * MOST
+        });
+        if settled { Ok(()) } else { Err(format!("{pitch} Hz in {best} of {frames} frames")) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -249,7 +285,7 @@ impl Line {
         let Some(to) = state.towards else { return };
         let mut header = Header { marker: false, payload_type: to.law.payload_type(), sequence: self.sequence, timestamp, ssrc: self.ssrc };
         let step = to.events.filter(|_| state.to_press.due(now)).and_then(|kind| state.to_press.step(now).map(|step| (kind, step)));
-        let pitch = state.pitch;
+        let pitch = if step.is_none() { state.next_pitch() } else { None };
         drop(state);
         let payload = match step {
             Some((kind, step)) => {
@@ -335,19 +371,6 @@ fn even_port(ip: IpAddr) -> io::Result<UdpSocket> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_party_hears_the_pitch_of_the_other_and_its_keys() {
-        let ip = IpAddr::from([127, 0, 0, 1]);
-        let (a, b) = (Sound::open(ip, Some(PHONE_11)).unwrap(), Sound::open(ip, Some(CALLER)).unwrap());
-        let start = Instant::now();
-        let towards = |peer: &Sound, law| Some(Towards { peer: peer.address(), law, events: Some(EVENTS) });
-        a.send_to(towards(&b, Law::A));
-        b.send_to(towards(&a, Law::Mu));
-        assert!(a.hears(CALLER, start, Duration::from_secs(2)) && b.hears(PHONE_11, start, Duration::from_secs(2)));
-        a.press("12#");
-        assert!(super::super::eventually(Duration::from_secs(3), || b.keys() == "12#"), "{}", b.keys());
-    }
 
     #[test]
     fn every_pitch_is_told_from_every_other_and_from_silence() {

@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::call::{By, Phase};
-use super::sound::{CALLER, PHONE_11};
+use super::sound::{A_WHILE, CALLER, EVENTS, PHONE_11, PHONE_12, Sound, Towards};
 use super::*;
+use crate::media::command::Law;
 
 const IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(10);
 
 /// A called agent, and one that calls it.
 fn pair() -> (Agent, Agent) {
@@ -70,4 +71,32 @@ fn a_phone_refuses_by_itself() {
     phone.react(Reaction::Refuse(486, None));
     assert_eq!(trunk.call("11", Dial::default()).unwrap().wait_final(SOON), Some(486));
     assert_eq!(phone.received(Method::Invite).len(), 1);
+}
+
+/// Two ends that hear each other, each with a law of its own.
+fn ends() -> (Sound, Sound) {
+    let (a, b) = (Sound::open(IP, Some(PHONE_11)).unwrap(), Sound::open(IP, Some(CALLER)).unwrap());
+    let towards = |peer: &Sound, law| Some(Towards { peer: peer.address(), law, events: Some(EVENTS) });
+    a.send_to(towards(&b, Law::A));
+    b.send_to(towards(&a, Law::Mu));
+    (a, b)
+}
+
+#[test]
+fn a_party_hears_the_pitch_of_the_other_and_its_keys() {
+    let (a, b) = ends();
+    assert_eq!((a.settles_on(CALLER, A_WHILE), b.settles_on(PHONE_11, A_WHILE)), (Ok(()), Ok(())));
+    a.press("12#");
+    assert!(eventually(SOON, || b.keys() == "12#"), "{}", b.keys());
+}
+
+#[test]
+fn what_is_said_for_a_number_of_frames_is_that_many_frames_and_then_silence() {
+    let (a, b) = ends();
+    let start = Instant::now();
+    a.press("1");
+    assert!(a.say_for(PHONE_12, 40));
+    let heard = || b.heard(start);
+    assert!(eventually(SOON, || heard().last().is_some_and(|frame| frame.silent)));
+    assert_eq!(heard().iter().filter(|frame| frame.pitch == Some(PHONE_12)).count(), 40);
 }
