@@ -96,8 +96,8 @@ fn site(dir: &Path) -> (axum::Router, watch::Sender<Arc<LineStatus>>, rappel::st
     let (commands, _) = mpsc::channel(1);
     let (ladders, _) = mpsc::channel(1);
     let config = Config::parse("", None).unwrap();
-    let hours = config.hours.clone();
-    let plan = Plan { hours: hours.clone(), per_person: false, trunks: config.trunk_wires(), rules: config.rules, guides: config.guides };
+    let plan =
+        Plan { hours: config.hours.clone(), per_person: false, trunks: config.trunk_wires(), rules: config.rules, guides: config.guides };
     let state = ScreenState::new(ScreenParts {
         readers,
         writer,
@@ -112,7 +112,6 @@ fn site(dir: &Path) -> (axum::Router, watch::Sender<Arc<LineStatus>>, rappel::st
         plan: watch::channel(Arc::new(plan)).1,
         staff: Vec::new(),
         places: Vec::new(),
-        hours,
         clock: Box::new(clock),
         entropy: Box::new(Seeded(1)),
         metrics: Arc::default(),

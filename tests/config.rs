@@ -37,7 +37,7 @@ const fn case(
     Case { text, at, what, expected, suggestion }
 }
 
-const CASES: [Case; 38] = [
+const CASES: [Case; 43] = [
     case("[line\n", (1, 6), "pas du TOML", "clé = valeur", None),
     case("[line]\nring_seconds = 1\nring_seconds = 2\n", (3, 1), "deux fois", "une seule fois", None),
     case("[lign]\nring_seconds = 1\n", (1, 2), "table inconnue « lign »", "line", Some("line")),
@@ -68,6 +68,11 @@ const CASES: [Case; 38] = [
     case("[sip]\nlisten = [\"upd:0.0.0.0:5060\"]\n", (2, 11), "transport inconnu", "udp:", Some("udp")),
     case("[sip]\nphones = [\"prive\"]\n", (2, 11), "prive", "private", None),
     case("[web]\nlisten = [\"8080\"]\n", (2, 11), "8080", "127.0.0.1:8080", None),
+    case("[web]\nhosts = [\"rappel.agence:8080\"]\n", (2, 10), "rappel.agence:8080", "sans port", Some("rappel.agence")),
+    case("[web]\nhosts = [\"http://rappel\"]\n", (2, 10), "http://rappel", "sans port", None),
+    case("[web]\ntls = { cert = \"a\", key = \"b\" }\n", (2, 1), "TLS n'est pas disponible", "sans « tls »", None),
+    case("[sip]\n[sip.tls]\ncert = \"a\"\n", (2, 6), "TLS n'est pas disponible", "sans « tls »", None),
+    case("[agency]\nstaff = [\"Mélanie\"]\n", (2, 10), "Mélanie", "sans accent", None),
     case("[log]\nlevel = \"debugg\"\n", (2, 9), "debugg", "\"debug\"", Some("debug")),
     case("phone = 3\n", (1, 9), "un nombre entier", "[[phone]]", None),
     case("[[phone]]\nextension = \"15\"\npassword = \"x\"\n", (2, 13), "numéro d'urgence", "comme \"11\"", None),
@@ -206,6 +211,44 @@ fn a_prefix_of_the_pbx_serves_both_ways_unless_told() {
     assert_eq!((config.trunks[0].outside_prefix.as_str(), config.trunks[0].caller_prefix.as_str()), ("0", "0"));
     let config = Config::parse(&format!("{TRUNK}outside_prefix = \"0\"\ncaller_prefix = \"\"\n"), None).unwrap();
     assert_eq!(config.trunks[0].caller_prefix, "");
+}
+
+#[test]
+fn people_are_known_by_the_code_that_they_sign_in_with() {
+    let config = Config::parse(&format!("[agency]\nstaff = [\"mel\", \" Mo \"]\n{PHONE}owner = \"Mo\"\n"), None).unwrap();
+    assert_eq!((config.agency.staff, config.phones[0].owner.as_str()), (vec!["MEL".to_owned(), "MO".to_owned()], "MO"));
+}
+
+#[test]
+fn the_page_may_be_called_by_any_name_and_by_an_address() {
+    let long = "rappel.une-agence-au-nom-vraiment-tres-long.example";
+    let config = Config::parse(&format!("[web]\nhosts = [\"{long}\", \"192.0.2.7\"]\n"), None).unwrap();
+    assert_eq!(config.web.hosts, [long, "192.0.2.7"]);
+}
+
+/// `check --network` beside what `check` alone says of the same file.
+#[test]
+fn a_check_of_the_network_names_the_address_that_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("agence.toml");
+    let (sip, web) = (std::net::UdpSocket::bind("127.0.0.1:0").unwrap(), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let (taken, page) = (sip.local_addr().unwrap(), web.local_addr().unwrap());
+    let trunk = TRUNK.replace("127.0.0.2:5080", "nulle-part.invalid");
+    fs::write(&file, format!("[sip]\nlisten = [\"udp:{taken}\"]\n[web]\nlisten = [\"{page}\"]\n{trunk}")).unwrap();
+    let check = |more: &[&str]| {
+        let rappel =
+            std::process::Command::new(env!("CARGO_BIN_EXE_rappel")).arg("check").args(more).arg("--config").arg(&file).output().unwrap();
+        (rappel.status.code(), String::from_utf8(rappel.stderr).unwrap())
+    };
+    assert_eq!(check(&[]).0, Some(0));
+    let (code, said) = check(&["--network"]);
+    assert_eq!(code, Some(78), "{said}");
+    for words in [format!("udp:{taken}"), format!("tcp:{page}"), "nulle-part.invalid".to_owned()] {
+        assert!(said.contains(&words), "{words}: {said}");
+    }
+    drop((sip, web));
+    fs::write(&file, format!("[sip]\nlisten = [\"udp:{taken}\"]\n[web]\nlisten = [\"{page}\"]\n{TRUNK}")).unwrap();
+    assert_eq!(check(&["--network"]), (Some(0), String::new()));
 }
 
 #[test]

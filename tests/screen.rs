@@ -65,6 +65,7 @@ struct Site {
     status: watch::Sender<Arc<LineStatus>>,
     commands: mpsc::Receiver<Asked>,
     ladders: mpsc::Receiver<LadderWanted>,
+    plan: watch::Sender<Arc<Plan>>,
     seconds: Arc<Mutex<u64>>,
     thread: Option<WriterThread>,
     _dir: tempfile::TempDir,
@@ -103,13 +104,7 @@ impl Answer {
 /// The files of an agency that has none of its own; figures by person are wanted.
 fn plan() -> Plan {
     let config = Config::parse("[agency]\nper_person = true\n", None).unwrap();
-    Plan {
-        hours: config.hours.clone(),
-        per_person: config.agency.per_person,
-        trunks: config.trunk_wires(),
-        rules: config.rules,
-        guides: config.guides,
-    }
+    Plan { hours: always(), per_person: config.agency.per_person, trunks: config.trunk_wires(), rules: config.rules, guides: config.guides }
 }
 
 fn line(trunk: TrunkState) -> LineStatus {
@@ -136,6 +131,7 @@ impl Site {
             writer.job(move |conn| people::carry_out(conn, &request, at(0))).blocking_recv().unwrap().unwrap();
         }
         let (status, seen) = watch::channel(Arc::new(line(TrunkState::Static)));
+        let (plan, plan_seen) = watch::channel(Arc::new(plan()));
         let (ask, commands) = mpsc::channel(4);
         let (ladders, wanted) = mpsc::channel(4);
         let seconds = Arc::new(Mutex::new(0));
@@ -146,15 +142,14 @@ impl Site {
             status: seen,
             commands: ask,
             ladders,
-            hosts: vec!["rappel.agence".to_owned()],
+            hosts: ["rappel.agence", "192.0.2.7"].map(str::to_owned).to_vec(),
             listen: vec![HOST.parse().unwrap()],
             tls: false,
             sign_in,
             agency: "Agence <d'essai>".to_owned(),
-            plan: watch::channel(Arc::new(plan())).1,
+            plan: plan_seen,
             staff: ["MEL", "MO"].map(str::to_owned).to_vec(),
             places: ["EXT", "AGENCE"].map(str::to_owned).to_vec(),
-            hours: always(),
             clock: Box::new(move || {
                 let seconds = *clock.lock().unwrap();
                 Now { instant: Instant(seconds * 1_000_000_000), wall: at(i64::try_from(seconds).unwrap()) }
@@ -162,7 +157,7 @@ impl Site {
             entropy: Box::new(Seeded(5)),
             metrics: Arc::default(),
         });
-        Site { router: router(state), writer, status, commands, ladders: wanted, seconds, thread: Some(thread), _dir: dir }
+        Site { router: router(state), writer, status, commands, ladders: wanted, plan, seconds, thread: Some(thread), _dir: dir }
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
@@ -317,7 +312,7 @@ fn a_foreign_host_or_origin_is_403() {
         for host in ["ailleurs.test", "127.0.0.1.ailleurs.test", "192.0.2.1:8080", "", "[::2]"] {
             site.get("/healthz", &[("host", host)]).await.problem(403);
         }
-        for host in ["localhost:9", "RAPPEL.agence", "127.0.0.1", "[::1]:8080"] {
+        for host in ["localhost:9", "RAPPEL.agence", "127.0.0.1", "[::1]:8080", "192.0.2.7:8080"] {
             assert_eq!(site.get("/healthz", &[("host", host)]).await.status, StatusCode::OK, "{host}");
         }
         let post = |headers: Vec<(&'static str, &'static str)>| {
@@ -337,6 +332,22 @@ fn a_foreign_host_or_origin_is_403() {
         ] {
             post(headers).await.problem(403);
         }
+        for path in ["/api/line", "/api/events", "/", "/healthz"] {
+            for foreign in ["http://ailleurs.test", "null"] {
+                site.get(path, &[("cookie", cookie.as_str()), ("origin", foreign)]).await.problem(403);
+            }
+        }
+        let reads = |headers: Vec<(&'static str, &'static str)>| {
+            let (site, cookie) = (&site, &cookie);
+            async move {
+                let headers: Vec<_> = headers.into_iter().chain([("cookie", cookie.as_str())]).collect();
+                site.get("/api/line", &headers).await.status
+            }
+        };
+        // a link that stands on another site leads here and says no origin
+        for headers in [vec![("origin", "http://127.0.0.1:8080")], vec![("sec-fetch-site", "cross-site")], vec![]] {
+            assert_eq!(reads(headers).await, StatusCode::OK);
+        }
         post(vec![("origin", "http://127.0.0.1:8080")]).await.problem(404);
         post(vec![("sec-fetch-site", "same-origin")]).await.problem(404);
         let cross = [("content-type", "application/json"), ("sec-fetch-site", "cross-site")];
@@ -351,6 +362,29 @@ fn a_body_over_the_bound_is_413_announced_or_not() {
         let stream = Body::from_stream(tokio_stream(vec![vec![b'x'; 40_000]; 2]));
         site.ask("POST", "/login", &[("content-type", "application/json")], stream).await.problem(413);
         site.ask("POST", "/login", &[("content-type", "application/json")], "{").await.problem(422);
+        let cookie = site.cookie().await;
+        let ours = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin"), ("content-type", "application/json")];
+        let stream = Body::from_stream(tokio_stream(vec![vec![b'x'; 40_000]; 2]));
+        site.ask("POST", "/api/callbacks", &ours, stream).await.problem(413);
+    });
+}
+
+#[test]
+fn what_no_route_can_read_is_refused_in_french_too() {
+    story(|site| async move {
+        let cookie = site.cookie().await;
+        let ours = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-form-urlencoded")];
+        site.ask("POST", "/callbacks/x/close", &ours, "outcome=reached").await.problem(400);
+        site.ask("POST", "/callbacks/7/close", &ours[..2], "outcome=reached").await.problem(415);
+    });
+}
+
+#[test]
+fn a_sign_in_without_a_field_names_it() {
+    story(|site| async move {
+        let json = [("content-type", "application/json")];
+        assert_eq!(site.ask("POST", "/login", &json, "{\"person\": \"MEL\"}").await.problem(422)["field"], "password");
+        assert_eq!(site.ask("POST", "/login", &json, "{\"password\": \"x\"}").await.problem(422)["field"], "person");
     });
 }
 
@@ -753,6 +787,8 @@ fn the_directory_and_the_guides_are_served() {
 #[test]
 fn a_day_is_summed_from_its_calls_and_callbacks() {
     story(|site| async move {
+        let hours = Config::parse("", None).unwrap().hours;
+        site.plan.send(Arc::new(Plan { hours, ..plan() })).unwrap();
         let cookie = site.cookie().await;
         let signed = [("cookie", cookie.as_str())];
         // 17:00 in Paris, on a day that closes at 18:00

@@ -13,6 +13,13 @@
   // ---- parts of the page that change by themselves
   const running = new Set(), again = new Set(), mine = new Map();
   let versions = new Map(), skew = 0, toast, toastEnd, lost;
+  // how many callbacks there are, and late ones: by the part that was read last, else as the page came
+  const counts = () => (one('main [data-compte]') || document.body).dataset;
+  // what is said at the bottom of the page leaves by itself
+  const fade = () => {
+    clearTimeout(toastEnd);
+    toastEnd = setTimeout(() => all('#toast, #refus').forEach((words) => words.replaceChildren()), 10000);
+  };
   const rows = () => new Map(all('.rappel').map((row) => [row.id, row.dataset.version]));
 
   const refresh = async (part) => {
@@ -40,41 +47,39 @@
       }
     }
     versions = next;
-    const { compte = document.body.dataset.compte, retard = document.body.dataset.retard } = one('#file')?.dataset || {};
+    const { compte, retard } = counts();
     document.title = document.title.replace(/^(\(\d+\) )?/, compte > 0 ? `(${compte}) ` : '');
     const icon = one('link[rel=icon]');
     icon.href = icon.href.replace(/favicon.*$/, retard > 0 ? 'favicon-retard.svg' : 'favicon.svg');
     if (toast !== one('#toast')) {
       toast = one('#toast');
-      clearTimeout(toastEnd);
-      toastEnd = setTimeout(() => toast.replaceChildren(), 10000);
+      fade();
     }
     announce();
     offer();
     tick();
   };
 
-  // said once for each state of a double call; the field is given the focus only if nobody types elsewhere
-  const said = new Set();
+  // said at each new state of a double call; the field is given the focus only if nobody types elsewhere
+  const said = new Map();
   const announce = () => all('[data-annonce]').forEach((call) => {
-    const key = call.dataset.id + call.dataset.etat;
-    if (said.has(key)) return;
-    said.add(key);
-    one('#annonce').textContent = call.dataset.annonce;
+    const { id, etat, annonce } = call.dataset;
+    if (said.get(id) === etat) return;
+    said.set(id, etat);
+    one('#annonce').textContent = annonce;
     if (document.activeElement === document.body && call.matches('.appel2')) one('[name=name]', call)?.focus();
   });
 
   // after a call of this person the late ones are offered, never forced
   let talked = false;
   const offer = () => {
-    const { personne, retard = document.body.dataset.retard } = { ...document.body.dataset, ...one('#file')?.dataset };
+    const { personne } = document.body.dataset, { retard } = counts();
     const talks = all('#ligne [data-qui]').some(({ dataset }) => dataset.qui === personne && dataset.etat === 'en appel');
     if (talked && !talks && retard > 0 && one('#file') && !one('#toast p')) {
       const said = Object.assign(document.createElement('p'), { textContent: `Appel terminé. ${retard} en retard.` });
       const go = Object.assign(document.createElement('a'), { href: '/?vue=entre', className: 'bouton', textContent: 'Entre deux clients' });
       one('#toast').replaceChildren(said, go);
-      clearTimeout(toastEnd);
-      toastEnd = setTimeout(() => one('#toast').replaceChildren(), 10000);
+      fade();
     }
     talked = talks;
   };
@@ -124,8 +129,33 @@
   addEventListener('htmx:before:request', ({ target }) => {
     const row = target.closest?.('.rappel');
     if (row && target.matches('form')) mine.set(row.id, Date.now());
+    if (target.matches?.('form')) one('#refus').replaceChildren();
   });
-  addEventListener('htmx:before:swap', ({ detail: { ctx, tasks } }) => {
+
+  // ---- refusals: a sentence at its place, else above the toast; they replace nothing, and a part that could not be read is read again later
+  const words = (html) => new DOMParser().parseFromString(html, 'text/html').body.textContent.trim();
+  const escaped = (text) => Object.assign(document.createElement('p'), { textContent: text }).innerHTML;
+  addEventListener('htmx:after:request', ({ detail: { ctx } }) => {
+    const { headers } = ctx.response;
+    if (headers.get('content-type') === 'application/problem+json') ctx.text = escaped(JSON.parse(ctx.text).detail);
+  });
+  const refused = ({ ctx, tasks }) => {
+    if (ctx.response.status < 400 || tasks.some(({ target }) => target?.matches('.erreur'))) return false;
+    if (ctx.sourceElement.matches('[data-live]')) return true;
+    one('#refus').textContent = words(ctx.text) || 'Cette demande a été refusée.';
+    fade();
+    return true;
+  };
+
+  addEventListener('htmx:before:swap', (event) => {
+    const { ctx, tasks } = event.detail;
+    if (refused(event.detail)) return event.preventDefault();
+    // what was noted leaves the form
+    if (ctx.response.status < 400 && ctx.sourceElement.matches('#nouveau form')) {
+      ctx.sourceElement.reset();
+      one('#nouveau').open = false;
+      one('#nouveau > summary').focus();
+    }
     // of two answers that cross the first still knows where the focus was
     const row = document.activeElement.closest('.rappel');
     if (document.activeElement !== document.body) left = row && { at: Date.now(), row: row.id, next: (row.nextElementSibling || row.previousElementSibling)?.id, edit: ctx.sourceElement?.closest('.modifier') };
@@ -230,8 +260,13 @@
     last = now;
     return true;
   };
+  // a key that is held goes on walking; it does nothing else twice, and writes nothing into the field that it opened
+  const WALK = ['j', 'k', 'ArrowDown', 'ArrowUp'];
+  let held;
   addEventListener('keydown', (event) => {
-    const { key, target } = event;
+    const { key, target, repeat } = event;
+    if (!repeat) held = null;
+    else if (key === held && !WALK.includes(key)) return event.preventDefault();
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (key === 'Escape') {
       const fold = target.closest('details[open]');
@@ -240,8 +275,9 @@
       fold.open = false;
       return one('summary', fold).focus();
     }
-    if (cut(event) || kept.touches === 'non' || !keys[key]) return;
+    if (cut(event) || kept.touches === 'non' || !keys[key] || (repeat && !WALK.includes(key))) return;
     event.preventDefault();
+    held = key;
     keys[key]();
   });
 
@@ -262,7 +298,7 @@
     versions = rows();
     settle();
     setInterval(tick, 1000);
-    setInterval(() => lost || refresh(one('#file')), 30000);
+    setInterval(() => lost || refreshAll(), 30000);
     listen();
   });
 })();

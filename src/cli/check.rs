@@ -1,11 +1,15 @@
-//! `rappel check`: the configuration is right, or every mistake at its place. Changes nothing, opens no socket.
+//! `rappel check`: the configuration is right, or every mistake at its place; with `--network` what the network says too. Changes nothing.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::config::Config;
+use crate::screen::SignIn;
+use crate::shell::reach;
 
-pub(super) fn run(file: Option<&Path>) -> ExitCode {
+use super::serve;
+
+pub(super) fn run(file: Option<&Path>, network: bool) -> ExitCode {
     let config = match Config::load(file) {
         Ok(config) => config,
         Err(mistakes) => return super::refused(&mistakes),
@@ -19,5 +23,7 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
     if config.phones.is_empty() {
         println!("Il manque les téléphones : ajoutez un [[phone]] par poste.");
     }
-    ExitCode::SUCCESS
+    let wrong = if network { reach::wrong(&serve::service(&config, SignIn::Required)) } else { Vec::new() };
+    wrong.iter().for_each(|sentence| eprintln!("{sentence}"));
+    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(super::EXIT_CONFIG) }
 }

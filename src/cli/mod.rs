@@ -50,7 +50,11 @@ enum Command {
         json: bool,
     },
     /// Relit la configuration et dit ce qui ne va pas
-    Check,
+    Check {
+        /// Cherche aussi les opérateurs par leur nom et essaie les adresses d'écoute ; le service doit être arrêté
+        #[arg(long)]
+        network: bool,
+    },
     /// Dit ce que ferait ce numéro, pas à pas, sans le composer
     Explain {
         /// Ce qui serait composé
@@ -107,7 +111,7 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Serve { open_as } => with_config(file, |config| serve::serve(&config, open_as)),
         Command::Demo { once, json } => crate::demo::run(once, json),
-        Command::Check => check::run(file),
+        Command::Check { network } => check::run(file, network),
         Command::Explain { digits, phone } => with_config(file, |config| explain::run(&config, &digits, phone.as_deref())),
         Command::Person(args) => with_config(file, |config| people(&config, &args)),
         Command::Trace { call, pcap } => with_config(file, |config| trace::run(&config, &call, pcap.as_deref())),
@@ -173,6 +177,7 @@ mod tests {
             "rappel serve --config a.toml",
             "rappel --config a.toml serve",
             "rappel serve --open-as MEL --config a.toml",
+            "rappel check --network --config a.toml",
             "rappel explain 015 --config a.toml",
             "rappel person add MEL --config a.toml",
             "rappel trace 12 --pcap f.pcap --config a.toml",

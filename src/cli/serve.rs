@@ -20,7 +20,7 @@ use crate::sip::guard::PeerAddress;
 use crate::sip::identity::{CallerIdHeader, IdentitySettings};
 use crate::switchboard::config::{AttendantRules, KeypadRules};
 
-/// Where the records stand: `[store] path`, else what the service manager gives, else `./var`.
+/// The folder where the records stand: `[store] path`, else what the service manager gives, else `./var`.
 pub fn state_folder(config: &Config) -> PathBuf {
     config.store.path.clone().or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from)).unwrap_or_else(|| PathBuf::from("var"))
 }
@@ -43,9 +43,13 @@ pub fn serve(config: &Config, open_as: Option<String>) -> ExitCode {
 
 /// What SIGHUP does: a bad file is refused whole.
 fn reloader(config: &Config) -> run::Reloader {
-    let file = config.file.clone();
-    Box::new(move || match Config::load(file.as_deref()) {
+    let started = config.clone();
+    Box::new(move || match Config::load(started.file.as_deref()) {
         Ok(config) => {
+            let tables = waiting(&started, &config);
+            if !tables.is_empty() {
+                tracing::warn!(tables = tables.join(", "), "what these tables changed counts after a restart only");
+            }
             let plan = plan(&config);
             let reload = Reload {
                 hours: config.hours.clone(),
@@ -61,6 +65,27 @@ fn reloader(config: &Config) -> run::Reloader {
         }
         Err(mistakes) => Err(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")),
     })
+}
+
+/// Tables in which the new file changes something that is read at the start only.
+fn waiting(started: &Config, new: &Config) -> Vec<&'static str> {
+    let agency = |c: &Config| (c.agency.name.clone(), c.agency.staff.clone(), c.agency.places.clone());
+    let line = |c: &Config| (c.line.waiting_after, c.line.offer_time, c.line.second_call);
+    let tables = [
+        ("agency", agency(started) != agency(new)),
+        ("sip", started.sip != new.sip),
+        ("trunk", started.trunks != new.trunks),
+        ("phone", started.phones != new.phones),
+        ("line", line(started) != line(new)),
+        ("keypad", started.keypad != new.keypad),
+        ("media", started.media != new.media),
+        ("limits", started.limits != new.limits),
+        ("store", started.store != new.store),
+        ("web", started.web != new.web),
+        ("retention", started.retention != new.retention),
+        ("log", started.log != new.log),
+    ];
+    tables.into_iter().filter_map(|(table, differs)| differs.then_some(table)).collect()
 }
 
 /// What the pages read of the files.
@@ -99,7 +124,7 @@ fn start_log(config: &Config) {
     };
 }
 
-fn service(config: &Config, sign_in: SignIn) -> Service {
+pub(super) fn service(config: &Config, sign_in: SignIn) -> Service {
     let agency = &config.agency;
     let folder = config.beside(Path::new("prompts"));
     let music = config.beside(&config.media.hold_music);
@@ -212,5 +237,21 @@ fn trunk(trunk: &model::Trunk, own_numbers: &[E164]) -> LineSettings {
         register: trunk.register,
         expires: trunk.expires,
         keepalive: (!trunk.keepalive.is_zero()).then_some(trunk.keepalive),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_new_file_changes_for_the_next_start_only_is_named() {
+        let read = |text: &str| Config::parse(text, None).unwrap();
+        let started = read("[line]\nring_seconds = 18\n[[phone]]\nextension = \"11\"\npassword = \"un\"\n");
+        // taken at once
+        let hours = read("[hours]\nmonday = []\n[line]\nring_seconds = 9\n[[phone]]\nextension = \"11\"\npassword = \"un\"\n");
+        assert_eq!(waiting(&started, &hours), [""; 0]);
+        let more = read("[line]\noffer_seconds = 9\n[web]\nhosts = [\"a\"]\n[[phone]]\nextension = \"11\"\npassword = \"deux\"\n");
+        assert_eq!(waiting(&started, &more), ["phone", "line", "web"]);
     }
 }

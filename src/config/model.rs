@@ -59,7 +59,7 @@ impl Config {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Agency {
     pub name: String,
     pub staff: Vec<String>,
@@ -68,12 +68,11 @@ pub struct Agency {
     pub per_person: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sip {
     pub listen: Vec<Listen>,
     /// Our address as peers see it; `None` finds it from the route to each ("auto").
     pub advertise: Option<IpAddr>,
-    pub tls: Option<Tls>,
     /// Where phones may be.
     pub phones: Vec<Net>,
 }
@@ -90,13 +89,7 @@ pub struct Listen {
     pub address: SocketAddr,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    pub cert: PathBuf,
-    pub key: PathBuf,
-}
-
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Trunk {
     pub name: String,
     pub address: Host,
@@ -151,7 +144,7 @@ pub enum CallerId {
     From,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Phone {
     pub extension: Extension,
     pub name: String,
@@ -161,7 +154,7 @@ pub struct Phone {
     pub calls: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     pub ring: Vec<Extension>,
     pub ring_time: Duration,
@@ -177,27 +170,27 @@ pub enum SecondCall {
     Phone,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Attendant {
     pub enabled: bool,
     pub name_time: Duration,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Callbacks {
     /// Of opening time.
     pub promise: Duration,
     pub retry: Vec<crate::domain::callback::Retry>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Keypad {
     pub code: String,
     pub required: bool,
     pub idle: Duration,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DiallingTable {
     pub outside: String,
     pub premium: bool,
@@ -206,7 +199,7 @@ pub struct DiallingTable {
     pub per_hour: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Media {
     pub ports: Ports,
     /// As written: beside the configuration file when relative.
@@ -221,7 +214,7 @@ pub struct Ports {
     pub last: u16,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Per source address.
     pub calls_per_second: u32,
@@ -230,38 +223,37 @@ pub struct Limits {
     pub transactions: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Store {
-    /// `None`: in the state folder.
+    /// The state folder; `None`: the service manager's, else `./var`.
     pub path: Option<PathBuf>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Web {
     pub listen: Vec<SocketAddr>,
-    pub tls: Option<Tls>,
     pub hosts: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Retention {
     pub calls_days: u32,
     pub clips_days: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Planning {
     pub feed_secret_file: Option<PathBuf>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Mail {
     pub smtp: String,
     pub from: String,
     pub to: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Log {
     pub format: LogFormat,
     /// error, warn, info, debug or trace.

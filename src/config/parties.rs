@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::dialplan::route::NumberFormat;
 use crate::domain::call::Extension;
 use crate::domain::number::E164;
+use crate::store::people::clean_code;
 
 use super::beside;
 use super::calling::digits;
@@ -149,7 +150,8 @@ fn phone(table: &Table<'_, '_>, file: Option<&Path>, staff: &[String], warnings:
         table.missing("password_file", "\"…\"");
     }
     let owner = table.text("owner").map(|text| {
-        if !staff.contains(&text.value) {
+        let code = clean_code(&text.value).unwrap_or_else(|_| text.value.clone());
+        if !staff.contains(&code) {
             let expected = format!("une personne de [agency] staff : {}", staff.join(", "));
             table.source.wrong_word(
                 &text.span,
@@ -158,7 +160,7 @@ fn phone(table: &Table<'_, '_>, file: Option<&Path>, staff: &[String], warnings:
                 nearest(&text.value, staff.iter().map(String::as_str)),
             );
         }
-        text.value
+        code
     });
     let name = table.text("name").map(|t| t.value);
     let calls = table.number("calls", 1..=100_000, 1);

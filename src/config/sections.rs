@@ -11,10 +11,11 @@ use chrono_tz::Tz;
 use crate::dialplan::rules::{Dialling, Rules};
 use crate::domain::call::Extension;
 use crate::domain::hours::{Holidays, Hours, Range};
+use crate::store::people::clean_code;
 
 use super::mistake::nearest;
 use super::model::*;
-use super::net::{Net, PRIVATE};
+use super::net::{Host, Net, PRIVATE};
 use super::reader::{At, Table};
 use super::{calling, parties};
 
@@ -22,6 +23,7 @@ const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday",
 /// An hour, the longest time that a caller, a tone or a timer is given.
 pub(super) const HOUR: u32 = 3600;
 pub(super) const DAY_MINUTES: u32 = 24 * 60;
+const PERSON_EXPECTED: &str = "des codes de personnes comme \"MEL\" : 16 lettres sans accent, chiffres, - ou _ au plus";
 pub(super) const HOURS_EXPECTED: &str = "des plages comme \"09:00-12:30\", dans l'ordre";
 
 pub(super) fn read(root: &Table<'_, '_>, file: Option<&Path>) -> Config {
@@ -36,10 +38,7 @@ pub(super) fn read(root: &Table<'_, '_>, file: Option<&Path>) -> Config {
     let keypad = calling::keypad(root.table("keypad"));
     let codes = calling::codes(root.table("codes"));
     let (dialling, allow) = calling::dialling(root.table("dialling"));
-    let mut web = web(root.table("web"));
-    if web.tls.take().is_some() {
-        warnings.push("[web] tls : le chiffrement de la page n'est pas disponible dans cette version, la page est servie sans.".to_owned());
-    }
+    let web = web(root.table("web"));
     let rules = Rules {
         dialling: Dialling {
             outside: dialling.outside.clone(),
@@ -107,7 +106,9 @@ fn agency(table: &Table<'_, '_>) -> (Agency, Tz) {
     });
     let agency = Agency {
         name: table.text_or("name", "Agence"),
-        staff: words(table, "staff", &["MEL", "MO", "FAB"]),
+        staff: table
+            .parsed_list("staff", PERSON_EXPECTED, |t| clean_code(t).ok())
+            .unwrap_or_else(|| ["MEL", "MO", "FAB"].map(str::to_owned).to_vec()),
         places: words(table, "places", &["EXT", "AGENCE"]),
         per_person: table.flag("per_person", false),
     };
@@ -164,9 +165,9 @@ fn sip(table: Table<'_, '_>) -> Sip {
         if t == "private" { Some(PRIVATE.iter().filter_map(|n| Net::parse(n)).collect()) } else { Net::parse(t).map(|net| vec![net]) }
     };
     let phones: Option<Vec<Vec<Net>>> = table.parsed_list("phones", "\"private\" ou des réseaux comme \"192.168.1.0/24\"", private);
-    let tls = tls(&table);
+    no_tls(&table);
     table.done();
-    Sip { listen, advertise, tls, phones: phones.or_else(|| private("private").map(|p| vec![p])).unwrap_or_default().concat() }
+    Sip { listen, advertise, phones: phones.or_else(|| private("private").map(|p| vec![p])).unwrap_or_default().concat() }
 }
 
 fn listen(table: &Table<'_, '_>, text: &At<String>, expected: &str) -> Option<Listen> {
@@ -190,14 +191,11 @@ fn listen(table: &Table<'_, '_>, text: &At<String>, expected: &str) -> Option<Li
     Some(Listen { transport, address: address.ok()? })
 }
 
-fn tls(table: &Table<'_, '_>) -> Option<Tls> {
-    let tls = table.table("tls");
-    let pair = path(&tls, "cert").zip(path(&tls, "key"));
-    if tls.is_present() && pair.is_none() {
-        tls.missing("cert, key", "\"chemin\"");
+/// Nothing is served over TLS yet, and whoever asks for it must not believe that it is.
+fn no_tls(table: &Table<'_, '_>) {
+    if table.table("tls").is_present() {
+        table.source.wrong(&table.place("tls"), "« tls » : TLS n'est pas disponible dans cette version", "la table sans « tls »");
     }
-    tls.done();
-    pair.map(|(cert, key)| Tls { cert, key })
 }
 
 fn line(table: Table<'_, '_>, extensions: &[Extension]) -> Line {
@@ -279,13 +277,25 @@ fn store(table: Table<'_, '_>) -> Store {
 
 fn web(table: Table<'_, '_>) -> Web {
     let listen = table.parsed_list("listen", "des adresses comme \"127.0.0.1:8080\"", |t| t.parse().ok());
-    let web = Web {
-        listen: listen.unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 8080))]),
-        tls: tls(&table),
-        hosts: words(&table, "hosts", &["rappel.agence"]),
-    };
+    let web = Web { listen: listen.unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 8080))]), hosts: hosts(&table) };
+    no_tls(&table);
     table.done();
     web
+}
+
+/// Names by which the page is called; a port is none of them.
+fn hosts(table: &Table<'_, '_>) -> Vec<String> {
+    const EXPECTED: &str = "des noms sans port, comme \"rappel.agence\"";
+    let Some(list) = table.list("hosts") else { return vec!["rappel.agence".to_owned()] };
+    let one = |text: &At<String>| {
+        let host = Host::parse(&text.value);
+        if let Some(Host { name, port: None }) = host {
+            return Some(name);
+        }
+        table.source.wrong_word(&text.span, format!("« hosts » contient \"{}\"", text.value), EXPECTED, host.map(|host| host.name));
+        None
+    };
+    list.iter().filter_map(one).collect()
 }
 
 fn retention(table: Table<'_, '_>) -> Retention {

@@ -1,7 +1,7 @@
 //! `GET /api/events`: what happens, as it happens (server-sent events `line`, `call`, `callback`, each in the shape of its route).
 //!
-//! A connection begins with a snapshot, announced by an event `snapshot`, unless its `Last-Event-ID` is the last thing that
-//! happened. Whoever is too slow gets a snapshot again, never a silent loss; whoever takes nothing for a while is let go.
+//! A connection begins with a snapshot, announced by an event `snapshot` and whole with the next `id`, unless its `Last-Event-ID` is
+//! the last thing that happened. Whoever is too slow gets a snapshot again, never a silent loss; whoever takes nothing for a while is let go.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -26,7 +26,7 @@ use super::state::ScreenState;
 use crate::domain::call::CallId;
 use crate::domain::callback::Callback;
 use crate::store::callbacks::{self, View};
-use crate::store::calls::{self, CallRow, Filter};
+use crate::store::calls::{self, Filter};
 use crate::store::news::{Change, Changed};
 
 /// Events that may wait for the network.
@@ -56,6 +56,12 @@ pub async fn events(State(state): State<ScreenState>, headers: HeaderMap) -> Res
 
 /// The other end is gone, or the service ends.
 struct Over;
+
+/// Whether an event says that everything up to the last change was told.
+enum Id {
+    Seen,
+    None,
+}
 
 struct Follower {
     state: ScreenState,
@@ -126,57 +132,66 @@ impl Follower {
         }
     }
 
-    /// All of it: the line, the open callbacks and the last closed ones, the last calls.
+    /// All of it: the line, the open callbacks and the last closed ones, the last calls. The last of them alone carries the id: whoever
+    /// loses the connection before it is told everything again.
     async fn snapshot(&mut self) -> Result<(), Over> {
         let now = self.state.now().wall;
         let filter = Filter { limit: CALLS, ..Filter::default() };
         let read = self.state.read(move |conn| Ok((callbacks::list(conn, View::All, now)?, calls::calls(conn, &filter)?))).await;
-        let (mut entries, page) = match read {
-            Ok(read) => read,
-            // without the database the line is still told
-            Err(_) => return self.line().await,
+        let line = self.state.line();
+        let Ok((mut entries, page)) = read else {
+            // without the database the line is still told; whoever comes back has the rest
+            self.event(Id::None, "line", line.as_ref()).await?;
+            return Err(Over);
         };
         // open ones first, in the order of the queue, then the newest closed ones
         let open = entries.iter().take_while(|c| c.is_open()).count();
         entries[open..].sort_by_key(|c| std::cmp::Reverse((c.closed_at, c.id)));
         entries.truncate(open.saturating_add(CLOSED));
-        self.event("snapshot", &json!({ "callbacks": entries.len(), "calls": page.calls.len() })).await?;
-        self.line().await?;
-        for callback in &entries {
-            self.callback(callback).await?;
-        }
-        for row in page.calls.into_iter().rev() {
-            self.row(row).await?;
+        let count = json!({ "callbacks": entries.len(), "calls": page.calls.len() });
+        let mut told = vec![("snapshot", count), ("line", json!(*line))];
+        told.extend(entries.iter().map(|callback| ("callback", shown(callback, now))));
+        told.extend(page.calls.into_iter().rev().map(|mut row| {
+            name_the_answerer(&mut row, &line);
+            ("call", json!(row))
+        }));
+        let last = told.len() - 1;
+        for (n, (name, data)) in told.iter().enumerate() {
+            self.event(if n == last { Id::Seen } else { Id::None }, name, data).await?;
         }
         Ok(())
     }
 
     async fn line(&mut self) -> Result<(), Over> {
         let line = self.state.line();
-        self.event("line", line.as_ref()).await
+        self.event(Id::Seen, "line", line.as_ref()).await
     }
 
     async fn callback(&mut self, callback: &Callback) -> Result<(), Over> {
-        self.event("callback", &shown(callback, self.state.now().wall)).await
+        self.event(Id::Seen, "callback", &shown(callback, self.state.now().wall)).await
     }
 
     async fn call(&mut self, CallId(id): CallId) -> Result<(), Over> {
         match self.state.read(move |conn| calls::call(conn, id)).await {
-            Ok(Some(row)) => self.row(row).await,
+            Ok(Some(mut row)) => {
+                name_the_answerer(&mut row, &self.state.line());
+                self.event(Id::Seen, "call", &row).await
+            }
             // in the journal: it is told when the database has it
-            Ok(None) | Err(_) => Ok(()),
+            Ok(None) => Ok(()),
+            // whoever comes back is told everything
+            Err(_) => Err(Over),
         }
     }
 
-    async fn row(&mut self, mut row: CallRow) -> Result<(), Over> {
-        name_the_answerer(&mut row, &self.state.line());
-        self.event("call", &row).await
-    }
-
-    async fn event(&mut self, name: &str, data: &impl Serialize) -> Result<(), Over> {
+    async fn event(&mut self, id: Id, name: &str, data: &impl Serialize) -> Result<(), Over> {
         // JSON has no line break of its own
         let data = serde_json::to_string(data).map_err(|_| Over)?;
-        self.send(Bytes::from(format!("id: {}\nevent: {name}\ndata: {data}\n\n", self.id()))).await
+        let id = match id {
+            Id::Seen => format!("id: {}\n", self.id()),
+            Id::None => String::new(),
+        };
+        self.send(Bytes::from(format!("{id}event: {name}\ndata: {data}\n\n"))).await
     }
 
     async fn send(&mut self, bytes: Bytes) -> Result<(), Over> {

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::refusal::Problem;
+use super::refusal::{Problem, in_french};
 use super::state::{ScreenState, SignIn};
 use super::{BODY_MAX, assets, login};
 use crate::store::{people, secret};
@@ -54,7 +54,7 @@ enum Proof {
 pub async fn guard(State(state): State<ScreenState>, request: Request, next: Next) -> Response {
     let checked = tokio::time::timeout(REQUEST_MAX, check(&state, request, next)).await;
     let late = || Problem::new(StatusCode::REQUEST_TIMEOUT, "La demande a mis trop de temps à arriver.").into_response();
-    let mut response = checked.unwrap_or_else(|_| late());
+    let mut response = in_french(checked.unwrap_or_else(|_| late()));
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -77,15 +77,15 @@ async fn check(state: &ScreenState, mut request: Request, next: Next) -> Respons
         if page && request.headers().contains_key(SCRIPT) {
             return ([(GO, "/login")], Problem::unsigned()).into_response();
         }
-        if page && request.method() == Method::GET {
+        if page || path == "/logout" {
             return Redirect::to("/login").into_response();
         }
-        if page || path.starts_with("/api") || path.starts_with("/clips/") || path == "/logout" {
+        if path.starts_with("/api") || path.starts_with("/clips/") {
             return Problem::unsigned().into_response();
         }
     }
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !safe && let Err(problem) = origin(request.headers(), &proof) {
+    if let Err(problem) = origin(request.headers(), &proof, safe) {
         return problem.into_response();
     }
     if let Some(person) = person {
@@ -110,7 +110,9 @@ fn known(state: &ScreenState, host: &str) -> bool {
     };
     if let Ok(ip) = name.parse::<IpAddr>() {
         // rebinding needs a name: with an unspecified address any literal may be ours
-        return ip.is_loopback() || state.listen.iter().any(|listen| listen.ip() == ip || listen.ip().is_unspecified());
+        return ip.is_loopback()
+            || state.hosts.iter().any(|host| host == name)
+            || state.listen.iter().any(|listen| listen.ip() == ip || listen.ip().is_unspecified());
     }
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     name == "localhost" || state.hosts.contains(&name)
@@ -149,22 +151,24 @@ pub(super) async fn still_signed(state: &ScreenState, headers: &HeaderMap) -> bo
     !matches!(who(state, headers).await, Ok((None, _)) | Err(Problem { status: StatusCode::UNAUTHORIZED, .. }))
 }
 
-/// A change must come from our own page. Programs (no cookie, no `Origin`) may sign in; a token needs none of it.
-fn origin(headers: &HeaderMap, proof: &Proof) -> Result<(), Problem> {
+/// Nothing is told to another site's script, and a change must come from our own page. Programs (no cookie, no `Origin`) may sign in; a
+/// token needs none of it. `safe`: it changes nothing; a link of another site may lead here, and says no `Origin`.
+fn origin(headers: &HeaderMap, proof: &Proof, safe: bool) -> Result<(), Problem> {
     let foreign = || Problem::foreign("La demande vient d'un autre site.");
     let text = |name: HeaderName| headers.get(name).map(|v| v.to_str().unwrap_or("null"));
     let site = text(HeaderName::from_static("sec-fetch-site"));
     let origin = text(header::ORIGIN);
     match proof {
         Proof::Bearer => return Ok(()),
-        Proof::Cookie if site.is_none() && origin.is_none() => return Err(foreign()),
+        Proof::Cookie if !safe && site.is_none() && origin.is_none() => return Err(foreign()),
         Proof::Cookie | Proof::None => {}
     }
     let ours = |origin: &str| {
         let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
         authority.zip(text(header::HOST)).is_some_and(|(a, host)| a.eq_ignore_ascii_case(host))
     };
-    if site.is_some_and(|s| s != "same-origin" && s != "none") || origin.is_some_and(|o| !ours(o)) { Err(foreign()) } else { Ok(()) }
+    let elsewhere = !safe && site.is_some_and(|s| s != "same-origin" && s != "none");
+    if elsewhere || origin.is_some_and(|o| !ours(o)) { Err(foreign()) } else { Ok(()) }
 }
 
 /// The address of the other end; unspecified when the server did not tell (which is then nobody's).

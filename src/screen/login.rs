@@ -25,9 +25,9 @@ const COOKIE: &str = "session";
 const TURN: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
-struct Credentials {
-    person: String,
-    password: String,
+struct Credentials<T = String> {
+    person: T,
+    password: T,
 }
 
 /// The session of a request, as the browser sent it.
@@ -76,8 +76,11 @@ fn credentials(body: Result<Bytes, BytesRejection>, form: bool) -> Result<Creden
         StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
         _ => Problem::new(StatusCode::BAD_REQUEST, "La demande est arrivée incomplète."),
     })?;
-    let wrong = || Problem::field("person", "Donnez le nom (person) et le mot de passe (password).");
-    if form { serde_urlencoded::from_bytes(&body).map_err(|_| wrong()) } else { serde_json::from_slice(&body).map_err(|_| wrong()) }
+    let wrong = |field| Problem::field(field, "Donnez le nom (person) et le mot de passe (password).");
+    let given: Option<Credentials<Option<String>>> =
+        if form { serde_urlencoded::from_bytes(&body).ok() } else { serde_json::from_slice(&body).ok() };
+    let Credentials { person, password } = given.ok_or_else(|| wrong("person"))?;
+    Ok(Credentials { person: person.ok_or_else(|| wrong("person"))?, password: password.ok_or_else(|| wrong("password"))? })
 }
 
 /// The person and the new session. A wrong person and a wrong password take the same time and say the same.

@@ -112,6 +112,17 @@ impl From<Refusal> for Problem {
     }
 }
 
+/// What the framework refused by itself (a body that is too long, an address that names no number), said as ours is.
+pub fn in_french(response: Response) -> Response {
+    let status = response.status();
+    let plain = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    match status {
+        _ if !plain || !(status.is_client_error() || status.is_server_error()) => response,
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large().into_response(),
+        _ => Problem::new(status, "La demande n'est pas lisible.").into_response(),
+    }
+}
+
 pub async fn not_found() -> Problem {
     Problem::absent()
 }

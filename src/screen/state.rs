@@ -46,6 +46,7 @@ pub enum SignIn {
 /// What the pages read of the agency's files; replaced whole when they are read again.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// For local times, and for delays in opening time.
     pub hours: Hours,
     /// `[agency] per_person`: figures by person.
     pub per_person: bool,
@@ -77,8 +78,6 @@ pub struct ScreenParts {
     /// `[agency] staff` and `places`: what the forms propose.
     pub staff: Vec<String>,
     pub places: Vec<String>,
-    /// For local times, and for delays in opening time.
-    pub hours: Hours,
     pub clock: Box<dyn Fn() -> Now + Send + Sync>,
     pub entropy: Box<dyn Entropy>,
     /// The shell's own counters; the state of the line is added at each reading.
@@ -103,7 +102,6 @@ pub struct Inner {
     plan: watch::Receiver<Arc<Plan>>,
     pub(super) staff: Vec<String>,
     pub(super) places: Vec<String>,
-    pub(super) hours: Hours,
     pub(super) metrics: Arc<Registry>,
     pub(super) backoff: Mutex<Backoff>,
     pub(super) hashing: Arc<Semaphore>,
@@ -133,7 +131,6 @@ impl ScreenState {
             plan: parts.plan,
             staff: parts.staff,
             places: parts.places,
-            hours: parts.hours,
             metrics: parts.metrics,
             backoff: Mutex::default(),
             hashing: Arc::new(Semaphore::new(HASHES)),

@@ -62,6 +62,19 @@ pub async fn follow(trunk: usize, target: String, transport: Transport, inbox: m
     }
 }
 
+/// Where a target is, asked once; empty when nobody knows.
+pub async fn found(target: &str, transport: Transport) -> Vec<SocketAddr> {
+    let (srv, host, port) = match locate::plan(target, transport) {
+        Ok(Plan::Literal(address)) => return vec![address],
+        Ok(Plan::Ask { srv, host, port }) => (srv, host, port),
+        Err(_) => return Vec::new(),
+    };
+    match TokioResolver::builder_tokio().and_then(|b| b.build()) {
+        Ok(resolver) => ask(&resolver, srv.as_deref(), &host, port).await,
+        Err(_) => Vec::new(),
+    }
+}
+
 async fn ask(resolver: &TokioResolver, srv: Option<&str>, host: &str, port: u16) -> Vec<SocketAddr> {
     let mut found = Vec::new();
     if let Some(name) = srv {

@@ -147,7 +147,6 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
         inbox: inbox.clone(),
         targets,
         agency: service.agency.clone(),
-        hours: service.hours.clone(),
         sign_in: service.sign_in.clone(),
         clips_days: service.clips_days,
     };

@@ -9,7 +9,6 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use crate::domain::hours::Hours;
 use crate::domain::status::LineStatus;
 use crate::exchange::LadderOf;
 use crate::screen::{self, Asked, LadderWanted, Plan, ScreenParts, ScreenState, SignIn};
@@ -39,7 +38,6 @@ pub struct Web {
     pub listen: Vec<SocketAddr>,
     pub hosts: Vec<String>,
     pub agency: Agency,
-    pub hours: Hours,
     pub sign_in: SignIn,
     pub state: PathBuf,
     pub readers: Readers,
@@ -81,7 +79,6 @@ impl Web {
             staff: self.agency.staff,
             places: self.agency.places,
             plan: self.plan,
-            hours: self.hours,
             clock: Box::new(clock::now),
             entropy: Box::new(System::default()),
             metrics: Arc::new(Registry::default()),

@@ -142,8 +142,11 @@ fn by_clicks_with_nothing_for_axe_to_say_in_any_state() {
     in_state(&screen, "swapped");
     assert_eq!(typed(&screen, "name"), "Mme Exemple");
     screen.inspect("swapped");
+    screen.reads("#annonce", "Retour au premier appel.");
     screen.click(".appel2 .echanger");
     in_state(&screen, "second");
+    // a state that comes back is said again
+    screen.reads("#annonce", "Le premier appel est en attente.");
     screen.fill(&field("number"), "06 39 98 00");
     screen.click(".brouillon button");
     screen.until("the reason", "document.querySelector('.appel2 .erreur').innerText.includes('chiffres')");

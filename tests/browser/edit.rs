@@ -41,6 +41,7 @@ fn a_live_update_takes_nothing_from_whoever_is_typing() {
     screen.quiet();
     let kept = agency.callback(id);
     assert_eq!(kept["name"], "Mme Essai-Nouvelle");
+    assert_eq!(kept["subject"], "devis auto");
 }
 
 #[test]
@@ -78,6 +79,26 @@ fn a_number_that_is_refused_says_why_in_its_row_and_nothing_typed_is_lost() {
     screen.reads(&format!("#rappel-{id} .numero"), "06 39 98 00 02");
     screen.until("the reason leaves", &format!("document.querySelector('#erreur-{id}').innerText.trim() === ''"));
     assert_eq!(agency.callback(id)["name"], "Mme Corrigée");
+    screen.quiet();
+}
+
+#[test]
+fn a_new_callback_that_was_noted_leaves_the_form_empty_and_folded() {
+    let Some(agency) = agency("") else { return };
+    let screen = agency.screen("MEL");
+    screen.click("#nouveau > summary");
+    screen.fill("#nouveau [name=name]", "Mme Essai");
+    screen.fill("#nouveau [name=number]", "0639980");
+    screen.keys(ENTER);
+    screen.until("the reason", "document.querySelector('#erreur-nouveau').innerText.trim() !== ''");
+    assert_eq!(screen.value("document.querySelector('#nouveau [name=name]').value"), "Mme Essai");
+    screen.fill("#nouveau [name=number]", ONE);
+    screen.keys(ENTER);
+    screen.until("the row", "document.querySelector('.rappel')?.checkVisibility()");
+    screen.until("the form is folded", "!document.querySelector('#nouveau').open");
+    let typed =
+        screen.value("[...document.querySelectorAll('#nouveau input:not([type=hidden]), #nouveau textarea')].map((f) => f.value).join('')");
+    assert_eq!(typed, "");
     screen.quiet();
 }
 

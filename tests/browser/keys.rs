@@ -1,5 +1,7 @@
 //! The keys: each does what its button does, none while somebody types, and a switch turns them off.
 
+use serde_json::json;
+
 use crate::agency::{A_MOMENT, agency};
 use crate::stage::{ONE, TWO};
 
@@ -72,6 +74,55 @@ fn keys_are_letters_in_a_field_and_nothing_when_they_are_switched_off() {
     screen.js(&format!("document.querySelector({row:?}).focus()"));
     screen.keys("f");
     screen.until("they work again", &format!("!document.querySelector({row:?})"));
+}
+
+#[test]
+fn an_undo_that_comes_too_late_is_said_and_the_list_stays() {
+    let Some(agency) = agency("") else { return };
+    let (first, second) = (agency.note(ONE, "Mme Essai"), agency.note(TWO, "M. Exemple"));
+    let screen = agency.screen("MEL");
+    screen.click(&format!("#rappel-{first} .fait"));
+    screen.until("the toast", "document.querySelector('#toast button')?.checkVisibility()");
+    // another person was faster
+    assert_eq!(agency.post(&format!("/api/callbacks/{first}/reopen"), &json!({})).status, 200);
+    screen.until("it is back", &format!("document.querySelector('#rappel-{first}')"));
+    screen.keys("z");
+    screen.until("the reason", "document.querySelector('#refus').innerText.trim() !== ''");
+    assert!(screen.holds("document.querySelector('#refus').matches('[role=alert]')"));
+    assert!(screen.shows(&format!("#rappel-{first}")) && screen.shows(&format!("#rappel-{second}")), "{}", screen.words());
+    // the next thing that is done takes the reason away
+    screen.js(&format!("document.querySelector('#rappel-{second}').focus()"));
+    screen.keys("f");
+    screen.until("done", &format!("!document.querySelector('#rappel-{second}')"));
+    assert!(!screen.holds("document.querySelector('#refus').innerText.trim()"));
+    screen.quiet();
+}
+
+#[test]
+fn a_key_that_is_held_does_nothing_twice_and_goes_on_walking() {
+    let Some(agency) = agency("") else { return };
+    let (first, second) = (agency.note(ONE, "Mme Essai"), agency.note(TWO, "M. Exemple"));
+    let screen = agency.screen("MEL");
+    screen.until("the rows", "document.querySelectorAll('.rappel').length === 2");
+    let down = |key: &str, repeat: bool| {
+        screen.devtools("Input.dispatchKeyEvent", json!({ "type": "keyDown", "key": key, "text": key, "autoRepeat": repeat }));
+    };
+    down("j", false);
+    down("j", true);
+    assert_eq!(screen.focus(), format!("rappel-{second}"));
+    screen.js(&format!("document.querySelector('#rappel-{first}').focus()"));
+    down("f", false);
+    screen.until("done", &format!("!document.querySelector('#rappel-{first}')"));
+    screen.until("the next row has the focus", &format!("document.activeElement.closest('#rappel-{second}')"));
+    down("f", true);
+    down("e", false);
+    screen.until("the field has the focus", &format!("document.activeElement.closest('#rappel-{second} .modifier')"));
+    down("e", true);
+    down("e", false);
+    std::thread::sleep(A_MOMENT);
+    assert_eq!(screen.value("document.activeElement.value.length"), "M. Exemple".len() + 1);
+    assert_eq!(agency.callback(second)["state"], "open");
+    screen.quiet();
 }
 
 #[test]

@@ -158,6 +158,40 @@ fn seven_open_tabs_all_follow_and_none_hangs() {
 }
 
 #[test]
+fn a_part_that_cannot_be_read_stays_as_it_is_and_is_read_again() {
+    let Some(agency) = agency("") else { return };
+    agency.note(ONE, "Mme Essai");
+    let screen = agency.screen("MEL");
+    screen.until("the row", &format!("document.querySelector({:?})", row(ONE)));
+    screen.js("window.well = window.fetch; window.refused = 0;
+        window.fetch = (...asked) => { window.refused += 1; return Promise.resolve(new Response('{}', { status: 503 })); };");
+    agency.note(TWO, "M. Exemple");
+    screen.until("the list was asked for", "window.refused > 0");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(screen.shows(&row(ONE)) && screen.has("#ligne") && screen.has("#appel2"), "{}", screen.words());
+    screen.js("window.fetch = window.well");
+    agency.note("0639980003", "Mme Suivante");
+    screen.until("both", "document.querySelectorAll('.rappel').length === 3");
+    screen.quiet();
+}
+
+#[test]
+fn the_title_counts_what_is_left_on_the_list_of_calls_too() {
+    let Some(agency) = agency("") else { return };
+    let id = agency.note(ONE, "Mme Essai");
+    let screen = agency.screen("MEL");
+    screen.go("/appels");
+    screen.until("one", "document.title.startsWith('(1) ')");
+    screen.ready();
+    assert_eq!(agency.post(&format!("/api/callbacks/{id}/close"), &serde_json::json!({ "outcome": "reached" })).status, 200);
+    screen.until("none", "document.title.startsWith('Appels')");
+    // a part without a count of its own is read again: it brings no old number back
+    screen.js("document.querySelector('#ligne').dispatchEvent(new CustomEvent('htmx:after:swap', { bubbles: true }))");
+    assert!(screen.holds("document.title.startsWith('Appels')"), "{}", screen.words());
+    screen.quiet();
+}
+
+#[test]
 fn after_a_gap_everything_that_was_missed_is_there() {
     let Some(mut agency) = agency("") else { return };
     agency.nobody_answers();

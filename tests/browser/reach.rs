@@ -71,6 +71,22 @@ fn the_queue_is_within_everybodys_reach_in_each_of_its_states() {
 }
 
 #[test]
+fn on_paper_there_is_the_list_and_nothing_to_press() {
+    let Some(agency) = empty_agency("") else { return };
+    let id = agency.note(ONE, "Mme Essai");
+    assert_eq!(agency.patch(&format!("/api/callbacks/{id}"), &json!({ "due": "2020-01-01T09:00:00Z" })).status, 200);
+    let screen = agency.screen("MEL");
+    screen.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+    for path in ["/", "/?vue=entre"] {
+        screen.go(path);
+        screen.until("the row", "document.querySelector('.rappel .numero')?.checkVisibility()");
+        let pressed =
+            "[...document.querySelectorAll('summary, button, .bouton')].filter((e) => e.checkVisibility()).map((e) => e.innerText)";
+        assert_eq!(screen.value(pressed), json!([]), "{path}");
+    }
+}
+
+#[test]
 fn the_calls_are_within_everybodys_reach() {
     let Some(agency) = agency("") else { return };
     if !axe_or_skip() {

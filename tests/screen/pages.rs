@@ -312,6 +312,59 @@ fn a_refused_form_shows_the_reason_where_it_was_sent() {
 }
 
 #[test]
+fn an_edit_sends_what_was_changed_and_nothing_of_what_was_served() {
+    story(|mut site| async move {
+        let mut known = callback(7);
+        (known.name, known.note, known.owner) = (ScreenText::clean("Mme Dupont"), "un\ndeux".to_owned(), "MO".to_owned());
+        keep(&site, [known.clone()]).await;
+        let page = site.page("/").await;
+        for served in ["name=\"servi.name\" value=\"Mme Dupont\"", "name=\"servi.owner\" value=\"MO\"", "name=\"servi.place\" value=\"\""] {
+            assert!(row(&page, 7).contains(served), "{served}: {}", row(&page, 7));
+        }
+        let asked = site.answering(vec![Ok(Done::Callback(Box::new(known)))]);
+        let form = "servi.name=Mme+Dupont&name=Mme+Dupont-Martin&servi.number=06+39+98+00+07&number=06+39+98+00+07&servi.subject=&subject=\
+                    &servi.note=un%0Adeux&note=un%0D%0Adeux&servi.owner=MO&owner=";
+        assert_eq!(site.post("/callbacks/7/edit", form, false).await.status, StatusCode::SEE_OTHER);
+        let changed = Fields { name: Some(ScreenText::clean("Mme Dupont-Martin")), owner: Some(String::new()), ..Fields::default() };
+        assert_eq!(asked.await.unwrap(), [CallbackCommand::Patch(CallbackId(7), changed)]);
+        // refused without a script: what was typed stands there again, and what was not is as it is now
+        let mut meanwhile = callback(7);
+        (meanwhile.version, meanwhile.subject) = (2, "devis auto".to_owned());
+        keep(&site, [meanwhile]).await;
+        let refused = site.post("/callbacks/7/edit", "servi.number=06+39+98+00+07&number=06+39+98&servi.subject=&subject=", false).await;
+        let shown = row(&refused.body, 7);
+        assert!(shown.contains("value=\"06 39 98\"") && shown.contains("name=\"servi.number\" value=\"06 39 98 00 07\""), "{shown}");
+        assert_eq!(shown.matches("value=\"devis auto\"").count(), 2, "{shown}");
+    });
+}
+
+#[test]
+fn an_extension_of_the_upstream_pbx_can_be_called_back() {
+    story(|site| async move {
+        let mut colleague = callback(1);
+        colleague.party = Caller::Extension("23".to_owned());
+        keep(&site, [colleague]).await;
+        let page = site.page("/").await;
+        assert!(row(&page, 1).contains("poste 23") && row(&page, 1).contains("/callbacks/1/call\""), "{}", row(&page, 1));
+    });
+}
+
+#[test]
+fn new_opening_hours_count_on_the_page_as_soon_as_they_are_read() {
+    story(|site| async move {
+        keep(&site, [callback(1)]).await;
+        site.later(30 + 35);
+        assert!(row(&site.page("/").await, 1).contains("en retard de 35 min"));
+        let mut closed = plan();
+        closed.hours.week = Default::default();
+        closed.hours.timezone = chrono_tz::Indian::Reunion;
+        site.plan.send(Arc::new(closed)).unwrap();
+        let page = site.page("/").await;
+        assert!(row(&page, 1).contains("20:00") && row(&page, 1).contains("à rappeler maintenant"), "{}", row(&page, 1));
+    });
+}
+
+#[test]
 fn everything_in_the_fold_is_closed_by_one_button() {
     story(|mut site| async move {
         let fold = |id| Callback { folded: true, due: None, ..callback(id) };
@@ -461,7 +514,10 @@ fn pages_lead_to_the_sign_in_and_hold_nothing_inline() {
             let script = site.get(path, &[("hx-request", "true")]).await;
             assert_eq!((script.status, &script.headers["hx-redirect"]), (StatusCode::UNAUTHORIZED, &"/login".parse().unwrap()));
         }
-        site.ask("POST", "/callbacks/1/close", &[("sec-fetch-site", "same-origin")], "").await.problem(401);
+        for path in ["/callbacks/1/close", "/second-call/save", "/logout"] {
+            let form = site.ask("POST", path, &[("sec-fetch-site", "same-origin")], "").await;
+            assert_eq!((form.status, &form.headers["location"]), (StatusCode::SEE_OTHER, &"/login".parse().unwrap()), "{path}");
+        }
         let cookie = site.cookie().await;
         let foreign =
             [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site"), ("content-type", "application/x-www-form-urlencoded")];

@@ -130,6 +130,20 @@ fn files_made_to_hurt_cost_little_and_give_nothing() {
 }
 
 #[test]
+fn a_text_that_is_too_long_is_cut_between_two_letters() {
+    let card = |lines: &str| format!("BEGIN:VCARD\nFN:Durand\nTEL:0639980001\n{lines}\nEND:VCARD\n");
+    let escaped = "=C3=A9".repeat(4000);
+    for shift in ["", "a", "ab"] {
+        let plain = people("a.vcf", card(&format!("NOTE:{shift}{}", "é".repeat(8000))).as_bytes()).concat();
+        let quoted = people("a.vcf", card(&format!("NOTE;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:{shift}{escaped}")).as_bytes()).concat();
+        for note in [plain, quoted] {
+            let rest = note.strip_prefix("+33639980001 Durand ").unwrap().trim_start_matches(shift);
+            assert!(!rest.is_empty() && rest.chars().all(|c| c == 'é'), "{:.80}", rest.trim_start_matches('é'));
+        }
+    }
+}
+
+#[test]
 fn any_bytes_are_read_without_a_panic() {
     let pieces: [&[u8]; 16] = [
         b"BEGIN:VCARD",

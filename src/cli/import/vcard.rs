@@ -57,13 +57,15 @@ struct Property {
     /// Its last line ends in a soft line break of quoted-printable.
     soft: bool,
     quoted: bool,
+    /// It was longer than [`PROPERTY_MAX`].
+    cut: bool,
 }
 
 impl Property {
     fn new(line: u64, raw: &[u8]) -> Property {
         let head = raw.split(|b| *b == b':').next().unwrap_or_default();
         let quoted = head.len() < PROPERTY_MAX && String::from_utf8_lossy(head).to_ascii_uppercase().contains("QUOTED-PRINTABLE");
-        let mut property = Property { line, bytes: Vec::new(), soft: false, quoted };
+        let mut property = Property { line, bytes: Vec::new(), soft: false, quoted, cut: false };
         property.push(raw);
         property
     }
@@ -82,6 +84,7 @@ impl Property {
         self.soft = self.quoted && raw.ends_with(b"=");
         let raw = if self.soft { raw.strip_suffix(b"=").unwrap_or(raw) } else { raw };
         let room = PROPERTY_MAX.saturating_sub(self.bytes.len());
+        self.cut |= room < raw.len();
         self.bytes.extend_from_slice(raw.get(..room.min(raw.len())).unwrap_or_default());
     }
 }
@@ -154,8 +157,9 @@ impl Card {
         if !matches!(name, "FN" | "N" | "ORG" | "NOTE" | "TEL") {
             return;
         }
+        let value = if property.cut && property.quoted { whole_escapes(value) } else { value };
         let decoded = if property.quoted { Cow::Owned(quoted_printable(value)) } else { Cow::Borrowed(value) };
-        let text = in_charset(&decoded, params);
+        let text = in_charset(if property.cut { whole_letters(&decoded) } else { &decoded }, params);
         let first = |text: &str| split_escaped(text).into_iter().next().unwrap_or_default();
         match name {
             "FN" => self.full = unescaped(&text, ' '),
@@ -217,6 +221,20 @@ fn quoted_printable(value: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// Without the half of an escape at its end.
+fn whole_escapes(value: &[u8]) -> &[u8] {
+    let half = value.iter().rev().take(2).position(|b| *b == b'=').map_or(0, |before_end| before_end + 1);
+    value.get(..value.len() - half).unwrap_or_default()
+}
+
+/// Without the half of a letter at its end, when it is UTF-8 up to there.
+fn whole_letters(bytes: &[u8]) -> &[u8] {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => bytes.get(..error.valid_up_to()).unwrap_or_default(),
+        Ok(_) | Err(_) => bytes,
+    }
 }
 
 fn in_charset<'a>(bytes: &'a [u8], params: &str) -> Cow<'a, str> {

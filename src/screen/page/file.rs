@@ -138,7 +138,7 @@ async fn file(
     query: &HashMap<String, String>,
     failed: Option<Failed>,
 ) -> Result<(File, Option<Toast>), Problem> {
-    let (asked, now) = (Asked::read(query), state.now().wall);
+    let (asked, now, timezone) = (Asked::read(query), state.now().wall, state.plan().hours.timezone);
     let all = state.read(move |conn| callbacks::list(conn, View::All, now)).await?;
     let toast = toast(state, &asked, &all, now);
     let of = |tab: Tab| all.iter().filter(move |c| belongs(c, tab, now));
@@ -165,8 +165,8 @@ async fn file(
         empty: all.is_empty(),
         here: asked.address(),
         tomorrow: tomorrow(state, now),
-        day: words::day(now, state.hours.timezone),
-        today: now.with_timezone(&state.hours.timezone).format("%Y-%m-%d").to_string(),
+        day: words::day(now, timezone),
+        today: now.with_timezone(&timezone).format("%Y-%m-%d").to_string(),
         asked,
         failed: failed.filter(|failed| failed.id.is_none_or(|id| all.iter().all(|c| c.id.0 != id)) || failed.what != "edit"),
     };
@@ -175,8 +175,9 @@ async fn file(
 
 /// The button's words: "demain 9 h", or the day of the next opening.
 fn tomorrow(state: &ScreenState, now: DateTime<Utc>) -> String {
-    let Some(due) = forms::next_morning(now, &state.hours) else { return "demain 9 h".to_owned() };
-    let words = words::when(due, now, state.hours.timezone);
+    let hours = &state.plan().hours;
+    let Some(due) = forms::next_morning(now, hours) else { return "demain 9 h".to_owned() };
+    let words = words::when(due, now, hours.timezone);
     words.replace(" 09:00", " 9 h").replace(" 0", " ")
 }
 
@@ -188,7 +189,7 @@ fn toast(state: &ScreenState, asked: &Asked, all: &[Callback], now: DateTime<Utc
     }
     let callback = all.iter().find(|c| c.id == CallbackId(*id))?;
     let who = if callback.name.is_empty() { callback.party.display() } else { callback.name.as_str().to_owned() };
-    let due = callback.due.map_or_else(|| "à décider".to_owned(), |due| words::when(due, now, state.hours.timezone));
+    let due = callback.due.map_or_else(|| "à décider".to_owned(), |due| words::when(due, now, state.plan().hours.timezone));
     let (text, undo) = match what.as_str() {
         "close" if callback.is_open() => (format!("Rappel de {who} : {due}."), None),
         "close" => (format!("Rappel de {who} terminé."), Some(*id)),
@@ -216,9 +217,10 @@ async fn card(state: &ScreenState, person: &str, asked: &Asked, all: &[Callback]
         }
         None => Vec::new(),
     };
+    let timezone = state.plan().hours.timezone;
     let line = |row: &calls::CallRow| Line {
         id: row.id,
-        when: words::when(row.at, now, state.hours.timezone),
+        when: words::when(row.at, now, timezone),
         words: format!("{}, {}", words::direction(row), words::outcome(row)),
     };
     Ok(Some(Card {

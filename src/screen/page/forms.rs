@@ -32,6 +32,9 @@ const MORNING: NaiveTime = NaiveTime::from_hms_opt(9, 0, 0).expect("a time of da
 /// Texts of a form that go on as they are.
 const TEXTS: [&str; 7] = ["name", "subject", "owner", "place", "note", "guide", "outcome"];
 
+/// Before the name of a field: what it held when the form was served.
+const SERVED: &str = "servi.";
+
 type Fields = HashMap<String, String>;
 
 /// Where wishes are carried out.
@@ -96,15 +99,16 @@ pub async fn change(
     Extension(forms): Extension<Forms>,
     Path((id, what)): Path<(i64, String)>,
     headers: HeaderMap,
-    Form(fields): Form<Fields>,
+    Form(mut fields): Form<Fields>,
 ) -> Response {
+    forget_unchanged(&mut fields);
     let mut body = json_of(&fields);
     let (method, path) = match what.as_str() {
         "edit" => (Method::PATCH, format!("/api/callbacks/{id}")),
         what => (Method::POST, format!("/api/callbacks/{id}/{what}")),
     };
     if what == "postpone" {
-        match due(&fields, state.now().wall, &state.hours) {
+        match due(&fields, state.now().wall, &state.plan().hours) {
             Some(due) => body.insert("due".to_owned(), json!(super::words::iso(due))),
             None => {
                 let refused = (StatusCode::UNPROCESSABLE_ENTITY, "Donnez le jour et l'heure du rappel.".to_owned());
@@ -132,7 +136,10 @@ pub async fn close_folded(
     let body = Map::from_iter([("outcome".to_owned(), json!("none"))]);
     let open = match state.read(move |conn| callbacks::list(conn, View::All, now)).await {
         Ok(open) => open,
-        Err(problem) => return problem.into_response(),
+        Err(problem) => {
+            let refused = (problem.status, problem.detail.into_owned());
+            return refuse(&state, &person, &headers, failed(refused, None, "close", fields)).await;
+        }
     };
     for callback in open.iter().filter(|c| c.is_open() && c.folded) {
         let path = format!("/api/callbacks/{}/close", callback.id.0);
@@ -245,6 +252,19 @@ fn back_of(fields: &Fields) -> String {
 fn notice(what: &str, callback: &Value) -> String {
     let id = callback.get("id").and_then(Value::as_i64).unwrap_or_default();
     format!("{what}.{id}")
+}
+
+/// Takes out what was sent back as it was served (`servi.name` beside `name`): another person may have changed it meanwhile.
+fn forget_unchanged(fields: &mut Fields) {
+    // a field of several lines comes with the line ends of the network
+    let same = |served: &str, sent: &str| served.replace('\r', "") == sent.replace('\r', "");
+    let unchanged = |(name, served): (&String, &String)| {
+        let field = name.strip_prefix(SERVED)?;
+        fields.get(field).is_some_and(|sent| same(served, sent)).then(|| field.to_owned())
+    };
+    for field in fields.iter().filter_map(unchanged).collect::<Vec<_>>() {
+        fields.remove(&field);
+    }
 }
 
 /// The fields that a route knows. An empty number is none: it was never known.

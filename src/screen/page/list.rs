@@ -73,12 +73,13 @@ pub async fn calls(
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
     let given = |field: &str| query.get(field).map(|text| text.trim().to_owned()).unwrap_or_default();
-    let (filter, wrong) = filter(&query, &state.hours);
+    let plan = state.plan();
+    let (filter, wrong) = filter(&query, &plan.hours);
     let page = state.read(move |conn| calls::calls(conn, &filter)).await?;
     let (line, now) = (state.line(), state.now().wall);
     let entries = page.calls.into_iter().map(|mut row| {
         name_the_answerer(&mut row, &line);
-        entry(&row, now, &state.hours)
+        entry(&row, now, &plan.hours)
     });
     let chosen = given("issue");
     let outcomes = words::OUTCOMES.iter().map(|(word, label)| Choice { word, label, chosen: *word == chosen });
@@ -107,8 +108,9 @@ pub async fn call(
     let Path(id) = id.map_err(|_| Problem::absent())?;
     let mut row = state.read(move |conn| calls::call(conn, id)).await?.ok_or_else(Problem::absent)?;
     name_the_answerer(&mut row, &state.line());
-    let entry = entry(&row, state.now().wall, &state.hours);
-    let facts = facts(&row, &entry, &state.hours);
+    let plan = state.plan();
+    let entry = entry(&row, state.now().wall, &plan.hours);
+    let facts = facts(&row, &entry, &plan.hours);
     Ok(shown(&CallPage { entry, facts, during: row.during, frame: frame(&state, &person).await? }))
 }
 

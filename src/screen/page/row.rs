@@ -20,6 +20,10 @@ pub struct Values {
     pub number: String,
     pub subject: String,
     pub note: String,
+    pub owners: Vec<Pick>,
+    pub places: Vec<Pick>,
+    /// What is known, field by field: what was left as it was served is not sent back over another person's change.
+    pub served: [(&'static str, String); 6],
 }
 
 /// A choice of a list.
@@ -44,6 +48,8 @@ pub struct Row {
     pub name: String,
     pub display: String,
     pub e164: Option<String>,
+    /// It has a number, or is an extension of the upstream PBX.
+    reachable: bool,
     pub why: String,
     pub marks: Vec<&'static str>,
     /// Whose it is, where, how often it was tried.
@@ -54,8 +60,6 @@ pub struct Row {
     pub clips: Vec<String>,
     /// What its fields hold: what was typed and refused, else what is known.
     pub form: Values,
-    pub owners: Vec<Pick>,
-    pub places: Vec<Pick>,
     pub open: bool,
     /// The sentence of its end.
     pub closed_by: String,
@@ -69,12 +73,13 @@ pub struct Row {
 
 impl Row {
     pub(super) fn new(callback: &Callback, person: &str, now: DateTime<Utc>, state: &ScreenState, failed: Option<&Failed>) -> Row {
-        let (hours, timezone) = (&state.hours, state.hours.timezone);
+        let plan = state.plan();
+        let (hours, timezone) = (&plan.hours, plan.hours.timezone);
         let (late, level) = lateness(callback, now, hours);
         let other = callback.claimed_by.clone().filter(|by| by != person);
         let failed = failed.filter(|failed| failed.id == Some(callback.id.0)).cloned();
         let known = callback.name.as_str();
-        let form = Values::new(callback, failed.as_ref());
+        let form = Values::new(callback, state, failed.as_ref());
         Row {
             id: callback.id.0,
             version: callback.version,
@@ -87,6 +92,7 @@ impl Row {
             name: if known.is_empty() { unnamed(&callback.party).to_owned() } else { known.to_owned() },
             display: callback.party.display(),
             e164: callback.party.number().map(|number| E164::as_str(number).to_owned()),
+            reachable: matches!(callback.party, Caller::Known(_) | Caller::Extension(_)),
             why: words::why(callback),
             marks: callback.marks.iter().map(|mark| words::mark(*mark)).collect(),
             facts: facts(callback, now, hours),
@@ -94,8 +100,6 @@ impl Row {
             note: callback.note.clone(),
             clips: callback.clips.iter().copied().map(clips::path).collect(),
             form,
-            owners: picks(&state.staff, &callback.owner),
-            places: picks(&state.places, &callback.place),
             open: callback.is_open(),
             closed_by: callback.closed_by.clone().unwrap_or_default(),
             to_confirm: callback.to_confirm,
@@ -108,7 +112,7 @@ impl Row {
 
     /// A call can be made to it by a person who does not lack the right.
     pub fn callable(&self) -> bool {
-        self.e164.is_some() && self.taken_by.is_none()
+        self.reachable && self.taken_by.is_none()
     }
 
     /// The form that was refused stays open.
@@ -122,7 +126,7 @@ impl Row {
 }
 
 impl Values {
-    fn new(callback: &Callback, failed: Option<&Failed>) -> Values {
+    fn new(callback: &Callback, state: &ScreenState, failed: Option<&Failed>) -> Values {
         let failed = failed.filter(|failed| failed.what == "edit");
         let value = |field: &str, known: &str| failed.and_then(|failed| failed.typed(field)).unwrap_or(known).to_owned();
         let number = callback.party.number().map(E164::display).unwrap_or_default();
@@ -131,6 +135,16 @@ impl Values {
             number: value("number", &number),
             subject: value("subject", &callback.subject),
             note: value("note", &callback.note),
+            owners: picks(&state.staff, &value("owner", &callback.owner)),
+            places: picks(&state.places, &value("place", &callback.place)),
+            served: [
+                ("name", callback.name.as_str().to_owned()),
+                ("number", number),
+                ("subject", callback.subject.clone()),
+                ("note", callback.note.clone()),
+                ("owner", callback.owner.clone()),
+                ("place", callback.place.clone()),
+            ],
         }
     }
 }
