@@ -106,7 +106,6 @@ fn site(dir: &Path) -> (axum::Router, watch::Sender<Arc<LineStatus>>, rappel::st
         ladders,
         hosts: Vec::new(),
         listen: vec!["127.0.0.1:8080".parse().unwrap()],
-        tls: false,
         sign_in: SignIn::As("MEL".to_owned()),
         agency: "Agence".to_owned(),
         plan: watch::channel(Arc::new(plan)).1,

@@ -144,7 +144,6 @@ impl Site {
             ladders,
             hosts: ["rappel.agence", "192.0.2.7"].map(str::to_owned).to_vec(),
             listen: vec![HOST.parse().unwrap()],
-            tls: false,
             sign_in,
             agency: "Agence <d'essai>".to_owned(),
             plan: plan_seen,

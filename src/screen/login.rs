@@ -57,7 +57,7 @@ pub async fn login(
     match signed {
         Ok((person, session)) => {
             forget(&state, &headers).await;
-            let cookie = cookie(&session, people::SESSION_LIFE.num_seconds(), state.tls);
+            let cookie = cookie(&session, people::SESSION_LIFE.num_seconds());
             let answer = if form { Redirect::to("/").into_response() } else { Json(json!({ "person": person })).into_response() };
             ([(header::SET_COOKIE, cookie)], answer).into_response()
         }
@@ -68,7 +68,7 @@ pub async fn login(
 
 pub async fn logout(State(state): State<ScreenState>, headers: HeaderMap) -> Response {
     forget(&state, &headers).await;
-    ([(header::SET_COOKIE, cookie("", 0, state.tls))], Redirect::to("/login")).into_response()
+    ([(header::SET_COOKIE, cookie("", 0))], Redirect::to("/login")).into_response()
 }
 
 fn credentials(body: Result<Bytes, BytesRejection>, form: bool) -> Result<Credentials, Problem> {
@@ -119,8 +119,7 @@ async fn forget(state: &ScreenState, headers: &HeaderMap) {
     }
 }
 
-fn cookie(session: &str, seconds: i64, tls: bool) -> HeaderValue {
-    let secure = if tls { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+fn cookie(session: &str, seconds: i64) -> HeaderValue {
+    let text = format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }

@@ -69,8 +69,6 @@ pub struct ScreenParts {
     pub hosts: Vec<String>,
     /// The addresses that are listened on.
     pub listen: Vec<SocketAddr>,
-    /// Served over TLS: the cookie says `Secure`.
-    pub tls: bool,
     pub sign_in: SignIn,
     /// `[agency] name`.
     pub agency: String,
@@ -96,7 +94,6 @@ pub struct Inner {
     pub(super) ladders: mpsc::Sender<LadderWanted>,
     pub(super) hosts: Vec<String>,
     pub(super) listen: Vec<SocketAddr>,
-    pub(super) tls: bool,
     pub(super) sign_in: SignIn,
     pub(super) agency: String,
     plan: watch::Receiver<Arc<Plan>>,
@@ -125,7 +122,6 @@ impl ScreenState {
             ladders: parts.ladders,
             hosts: parts.hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
             listen: parts.listen,
-            tls: parts.tls,
             sign_in: parts.sign_in,
             agency: parts.agency,
             plan: parts.plan,

@@ -73,7 +73,6 @@ impl Web {
             ladders,
             hosts: self.hosts,
             listen: self.listen.clone(),
-            tls: false,
             sign_in: self.sign_in,
             agency: self.agency.name,
             staff: self.agency.staff,
