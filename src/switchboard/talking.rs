@@ -68,6 +68,7 @@ impl Line {
                 let end = caller_gone(&call, why);
                 self.finish(now, call, end, out);
             }
+            State::Talking(_) if why == Gone::HungUp && self.ends_transfer(now, &who, id) => self.comes_back(now, call, leg, out),
             State::Talking(_) => {
                 let end = self.own_end(&call).filter(|_| why == Gone::HungUp).unwrap_or_else(|| talker_gone(&call, why));
                 self.finish(now, call, end, out);

@@ -719,7 +719,7 @@ fn refer_in_second_sends_the_party_heard_and_the_other_resumes_or_recalls_if_the
     house.effects(Input::Key { leg: FIRST, key: Key::new(b'2').unwrap() });
     house.tell(
         Input::Transfers { leg: FIRST, digits: "12".into() },
-        &["transfer of 1 accepted", "play in2 Ringback", "ring 12 on 4", "join in1 1", "show numéro masqué on 1"],
+        &["transfer of 1 accepted", "transfer of 1 ends 200", "play in2 Ringback", "ring 12 on 4", "join in1 1", "show numéro masqué on 1"],
     );
     house.alive(LegId(4));
     house.answered(LegId(4), &["join in2 4"]);
