@@ -80,7 +80,7 @@ impl Line {
             Act::RecallFirst => self.recall(now, first),
             Act::RecallSecond => self.recall(now, second),
             Act::RestThenRing => self.rest_then_ring(now, extension, second),
-            Act::SendSecondAway => self.send_away(now, extension, second, out),
+            Act::SendSecondAway => self.send_away(now, extension, (first, second), out),
             Act::LowTone => {
                 if let Some(leg) = self.phone_leg(extension, second) {
                     out.push(Effect::Overlay(leg, Some(Sound::LowTone)));
@@ -145,12 +145,18 @@ impl Line {
         self.connected(now, call, talk, Some(extension.clone()), out);
     }
 
-    fn send_away(&mut self, now: Now, extension: &Extension, second: CallId, out: &mut Vec<Effect>) {
+    /// While others hear of it or ring, they may take it; once all have withdrawn nobody is waited for (row 16).
+    fn send_away(&mut self, now: Now, extension: &Extension, (first, second): (CallId, CallId), out: &mut Vec<Effect>) {
         let Some(mut call) = self.take(second) else { return };
-        if let Some(hunt) = call.hunt_mut() {
-            hunt.spend(extension, super::ringing::Spent::Withdrawn);
+        let Some(hunt) = call.hunt_mut() else { return self.put(call) };
+        hunt.spend(extension, super::ringing::Spent::Withdrawn);
+        hunt.in_the_way.get_or_insert(first);
+        if hunt.is_ringing() || !self.offered(second, false).is_empty() {
+            self.seek(now, call, out);
+        } else {
+            let end = self.busy(&call);
+            self.unanswered(now, call, end, out);
         }
-        self.seek(now, call, out);
     }
 
     // ------------------------------------------------------------------ events find their phone

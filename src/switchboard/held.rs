@@ -134,6 +134,7 @@ impl Line {
         call.state = State::Talking(talk);
         self.put(call);
         self.keypad_follows(id, out);
+        self.keypad_used(now, id);
     }
 
     /// A minute of hold, again and again: a short beep to the agent.

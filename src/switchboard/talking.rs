@@ -9,7 +9,7 @@ use super::booth::Event;
 use super::call::{Call, End, Party, State, Talk};
 use super::effect::{Answer, Done, Effect, Refusal as NotCarriedOut, Refuse, Sound};
 use super::input::{Gone, Refusal};
-use super::legs::LegState;
+use super::legs::{LegState, Who};
 use super::line::Line;
 use super::offers::in_the_way;
 use super::timers::Owner;
@@ -89,6 +89,9 @@ impl Line {
                 if party.hold(now, on, party.parks) {
                     talk.heard(out);
                     self.touch();
+                }
+                if let Some(Who::Phone(extension)) = self.legs.get(leg).map(|l| l.who.clone()) {
+                    self.tone_follows(&extension, out);
                 }
             }
             State::Calling(calling) if calling.caller == leg => calling.holds = on,

@@ -65,7 +65,7 @@ impl Line {
             out.push(Effect::Transfer { leg, accepted: false });
             return;
         };
-        let Some((party, from, from_holds, target)) = self.transfer_wanted(now, id, leg, digits) else {
+        let Some((party, from, own, target)) = self.transfer_wanted(now, id, leg, digits) else {
             out.push(Effect::Transfer { leg, accepted: false });
             return;
         };
@@ -92,6 +92,11 @@ impl Line {
         };
         self.timers.set(Owner::Call(id), now.instant + time);
         let stage = Stage::Target { leg: rung, extension };
+        // whoever it talks with next gets them, or nobody
+        if own.passes_keys.is_some() {
+            out.push(Effect::PassKeys { leg, to: None });
+        }
+        let from_holds = own.holds;
         let from_leg = (!other).then_some(leg);
         let phone = Party { holds: from_holds, ..Party::new(leg, Some(from.clone())) };
         call.state = State::Transferring(Transfer { party, from: from.clone(), from_leg, from_holds, stage });
@@ -103,14 +108,14 @@ impl Line {
         }
     }
 
-    /// Who is transferred, by which phone, whether that holds, and to whom; only from a phone in a talk, to an idle colleague or to a number that it may dial
+    /// Who is transferred, by which phone, that one's side, and to whom; only from a phone in a talk, to an idle colleague or to a number that it may dial
     /// now. Nobody is sent to an emergency number: who needs one calls it, and is called back by it.
-    fn transfer_wanted(&mut self, now: Now, call: CallId, leg: LegId, digits: &str) -> Option<(Party, Extension, bool, Target)> {
+    fn transfer_wanted(&mut self, now: Now, call: CallId, leg: LegId, digits: &str) -> Option<(Party, Extension, Party, Target)> {
         let call = self.calls.get(&call)?;
         let State::Talking(talk) = &call.state else { return None };
         let (own, other) = talk.seen_from(leg);
         let from = own.phone.clone()?;
-        let (party, holds) = (Party { silent: false, ..other.clone() }, own.holds);
+        let (party, own) = (Party { silent: false, ..other.clone() }, own.clone());
         let target = match self.config.router.route(&from, digits) {
             Route::Extension(target) if target != from && party.phone.as_ref() != Some(&target) && self.is_idle(&target) => {
                 Target::Colleague(target)
@@ -120,7 +125,7 @@ impl Line {
             }
             Route::Extension(_) | Route::Switch(_) | Route::Outside(_) | Route::Emergency(_) | Route::Refused { .. } => return None,
         };
-        Some((party, from, holds, target))
+        Some((party, from, own, target))
     }
 
     pub(super) fn transfer_answered(&mut self, now: Now, mut call: Call, leg: LegId, out: &mut Vec<Effect>) {
@@ -149,7 +154,9 @@ impl Line {
         call.extension = phone.or(call.extension);
         call.since = now;
         call.state = State::Talking(talk);
+        let id = call.id;
         self.put(call);
+        self.keypad_follows(id, out);
     }
 
     /// The rung phone does not answer: the transferor talks on if it is still there, else its phone rings again.
@@ -177,9 +184,11 @@ impl Line {
             transferor.hold(now, holds, false);
             let talk = Talk { caller: party, callee: transferor };
             talk.heard(out);
-            self.timers.cancel(Owner::Call(call.id));
+            let id = call.id;
+            self.timers.cancel(Owner::Call(id));
             call.state = State::Talking(talk);
             self.put(call);
+            self.keypad_follows(id, out);
         } else {
             transfer.stage = Stage::Back(None);
             self.timers.set(Owner::Call(call.id), now.instant + self.config.ring_time);
