@@ -348,19 +348,6 @@ fn with_no_code_required_no_key_is_a_command_before_or_after_the_answer() {
 
 #[test]
 fn row_16_call_2_sent_away_waits_for_no_phone_that_rings_or_dials_for_another() {
-    let mut house = House::new();
-    house.talk();
-    house.dials(theirs(9), "12", "00639980009", &["open 2 outgoing", "call out on 3 by trunk 0"]);
-    house.tell(Input::DoNotDisturb { extension: ext("12"), on: true }, &[]);
-    house.tell(known(CALLER_2, 2), &["open 3 incoming", "overlay 1 Some(Waiting)"]);
-    house.tell(Input::DoNotDisturb { extension: ext("12"), on: false }, &["overlay in9 Some(Waiting)"]);
-    house.wait(1_000, &[]);
-    house.key(theirs(9), '0', &["overlay in9 None"]);
-    house.key(FIRST, '0', &["overlay 1 None", "refuse in2 Busy", "end 3 missed: busy during 1"]);
-}
-
-#[test]
-fn row_16_with_a_colleague_who_dials_another_colleague() {
     let mut house = Plans { phones: &["11", "12", "13"], ..Plans::default() }.house();
     house.dials(theirs(8), "12", "13", &["open 1 internal", "ring 13 on 1"]);
     house.alive(FIRST);
