@@ -86,6 +86,17 @@ pub enum Source {
     Once(Vec<Arc<[i16]>>),
 }
 
+impl Source {
+    /// It falls silent by itself.
+    pub fn ends(&self) -> bool {
+        match self {
+            Source::Silence | Source::Loop(_) => false,
+            Source::Tone(tone) => tone.ends(),
+            Source::Once(_) => true,
+        }
+    }
+}
+
 /// Debug does not show which key.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Report {

@@ -77,8 +77,8 @@ pub(super) struct Calling {
     /// What the far end did last, and what the phone was told of it.
     pub(super) far_end: Progress,
     pub(super) told: Progress,
-    /// The phone was rung first and is up: what it is told is sound alone.
-    pub(super) fetched: bool,
+    /// The phone hears us before the answer (it was rung first, or was given early media): what it is told is sound alone.
+    pub(super) hears: bool,
     /// Its hold button is on already.
     pub(super) holds: bool,
 }
@@ -107,13 +107,13 @@ pub(super) struct Party {
     pub(super) away_since: Option<Now>,
     /// It does not reply any more (row 19): the other hears "merci de patienter".
     pub(super) silent: bool,
-    /// Its keys go on to the other one.
-    pub(super) passes_keys: bool,
+    /// Its keys go on to that leg.
+    pub(super) passes_keys: Option<LegId>,
 }
 
 impl Party {
     pub(super) fn new(leg: LegId, phone: Option<Extension>) -> Party {
-        Party { leg, phone, holds: false, parks: false, away_since: None, silent: false, passes_keys: false }
+        Party { leg, phone, holds: false, parks: false, away_since: None, silent: false, passes_keys: None }
     }
 
     /// The other hears music.

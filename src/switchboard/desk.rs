@@ -7,12 +7,12 @@
 //! Registration and do-not-disturb are beside that: a phone whose registration lapses in a call goes on talking.
 
 use crate::domain::call::{CallId, Extension, LegId};
-use crate::domain::now::Instant;
 
 use super::config::PhoneConfig;
 use super::double_call::{Double, Step};
 use super::over::Over;
 use super::own_waiting::Own;
+use super::transfer::Referred;
 
 /// What one leg of the phone does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub(super) struct Desk {
     pub(super) own: Option<Own>,
     /// Call 2 that is over, while a person may still say whether it leaves a callback.
     pub(super) over: Option<Over>,
-    /// When it sent on the party it heard in a double call.
-    pub(super) referred: Option<Instant>,
+    /// It sent a party on.
+    pub(super) referred: Option<Referred>,
     /// It was hung up less than a second ago while a caller waits for it.
     pub(super) resting: bool,
     lines: Vec<(LegId, CallId, Use)>,

@@ -50,6 +50,8 @@ pub(super) enum Event {
     /// Back to call 2 for good.
     EndFirst,
     FirstLeft,
+    /// The phone sent the caller of call 1 on, and is out of that call.
+    FirstSentOn,
     SecondLeft,
     /// The phone hung up.
     AgentLeft,
@@ -107,6 +109,7 @@ fn waiting(event: Event) -> Option<(Option<Step>, &'static [Act])> {
         Event::TakeEndingFirst => Some((None, &[ToneOff, HoldFirst, ConnectSecond, EndFirst])),
         Event::SendAway => Some((None, &[ToneOff, SendSecondAway])),
         Event::FirstLeft | Event::AgentLeft => Some((None, &[ToneOff, EndFirst, RestThenRing])),
+        Event::FirstSentOn => Some((None, &[ToneOff, RestThenRing])),
         Event::AgentLost => Some((None, &[CutFirst, RestThenRing])),
         Event::SecondLeft | Event::Withdrawn => Some((None, &[ToneOff])),
         Event::Swap | Event::Save | Event::Settle | Event::EndFirst | Event::Answered => None,
@@ -122,7 +125,13 @@ fn second(event: Event) -> Option<(Option<Step>, &'static [Act])> {
         Event::FirstLeft => Some((None, &[FirstLeftOnHold])),
         Event::AgentLeft => Some((Some(Step::Recall), &[PromiseSecond, RecallFirst])),
         Event::AgentLost => Some((Some(Step::Recall), &[CutSecond, RecallFirst])),
-        Event::Take | Event::TakeEndingFirst | Event::SendAway | Event::EndFirst | Event::Withdrawn | Event::Answered => None,
+        Event::Take
+        | Event::TakeEndingFirst
+        | Event::SendAway
+        | Event::EndFirst
+        | Event::FirstSentOn
+        | Event::Withdrawn
+        | Event::Answered => None,
     }
 }
 
@@ -137,7 +146,7 @@ fn swapped(event: Event) -> Option<(Option<Step>, &'static [Act])> {
         Event::SecondLeft => Some((None, &[SecondLeftOnHold])),
         Event::AgentLeft => Some((Some(Step::Recall), &[EndFirst, RecallSecond])),
         Event::AgentLost => Some((Some(Step::Recall), &[CutFirst, RecallSecond])),
-        Event::Take | Event::TakeEndingFirst | Event::SendAway | Event::Withdrawn | Event::Answered => None,
+        Event::Take | Event::TakeEndingFirst | Event::SendAway | Event::FirstSentOn | Event::Withdrawn | Event::Answered => None,
     }
 }
 
@@ -154,6 +163,7 @@ fn recall(event: Event) -> Option<(Option<Step>, &'static [Act])> {
         | Event::Save
         | Event::Settle
         | Event::EndFirst
+        | Event::FirstSentOn
         | Event::SecondLeft
         | Event::AgentLeft
         | Event::AgentLost
@@ -218,7 +228,7 @@ mod tests {
     use super::*;
 
     const STEPS: [Step; 4] = [Step::Waiting, Step::Second, Step::Swapped, Step::Recall];
-    const EVENTS: [Event; 13] = [
+    const EVENTS: [Event; 14] = [
         Event::Take,
         Event::TakeEndingFirst,
         Event::SendAway,
@@ -227,6 +237,7 @@ mod tests {
         Event::Settle,
         Event::EndFirst,
         Event::FirstLeft,
+        Event::FirstSentOn,
         Event::SecondLeft,
         Event::AgentLeft,
         Event::AgentLost,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::call::{CallId, Direction, Extension, LegId};
 use crate::domain::key::Key;
-use crate::domain::now::{Instant, Now};
+use crate::domain::now::Now;
 use crate::domain::outcome::Outcome;
 
 use super::call::{Call, End, Party, State, Talk};
@@ -16,13 +16,12 @@ use super::legs::{LegState, Who};
 use super::line::Line;
 use super::over::{promised, settled};
 use super::timers::Owner;
+use super::transfer::{ByeEnds, Referred};
 
 /// Keys of a phone are ignored for that long after call 2 was offered to it.
 const DEAF: Duration = Duration::from_secs(1);
 /// The second `1` that ends call 1 comes within that time of the first.
 const TWICE: Duration = Duration::from_secs(3);
-/// A BYE that follows a REFER within that time is the end of the transfer, not of the call that was resumed.
-const AFTER_REFER: Duration = Duration::from_secs(5);
 
 impl Line {
     /// What the event leads to on that phone. `false`: nothing to do there. The call that a gone leg belonged to is ended here too.
@@ -30,8 +29,12 @@ impl Line {
         let Some(desk) = self.legs.desk_mut(extension) else { return false };
         let Some(double) = desk.double.clone() else { return false };
         let Some((to, acts)) = double_call::next(double.step, event) else { return false };
-        let takes = matches!(event, Event::Take | Event::TakeEndingFirst) && self.is_with_attendant(double.second);
-        if double.attended && !takes && event != Event::FirstLeft {
+        let takes = matches!(event, Event::Take | Event::TakeEndingFirst);
+        if takes && !self.may_leave(extension, double.first) {
+            return false;
+        }
+        let takes_back = takes && self.is_with_attendant(double.second);
+        if double.attended && !takes_back && !matches!(event, Event::FirstLeft | Event::FirstSentOn) {
             return false;
         }
         if double.step == Step::Waiting && acts.first() == Some(&Act::ToneOff) {
@@ -50,6 +53,12 @@ impl Line {
         }
         self.legs.moved = true;
         true
+    }
+
+    /// The phone stands in that call, which can do without it: one that was sent on cannot be held.
+    fn may_leave(&self, extension: &Extension, call: CallId) -> bool {
+        let stays = matches!(self.calls.get(&call).map(|call| &call.state), Some(State::Talking(_) | State::Calling(_)));
+        stays && self.phone_leg(extension, call).is_some()
     }
 
     fn act(&mut self, now: Now, extension: &Extension, double: &Double, (act, hand): (Act, &mut Option<Party>), out: &mut Vec<Effect>) {
@@ -71,7 +80,7 @@ impl Line {
             Act::RecallFirst => self.recall(now, first),
             Act::RecallSecond => self.recall(now, second),
             Act::RestThenRing => self.rest_then_ring(now, extension, second),
-            Act::SendSecondAway => self.send_away(now, extension, second, out),
+            Act::SendSecondAway => self.send_away(now, extension, (first, second), out),
             Act::LowTone => {
                 if let Some(leg) = self.phone_leg(extension, second) {
                     out.push(Effect::Overlay(leg, Some(Sound::LowTone)));
@@ -136,12 +145,18 @@ impl Line {
         self.connected(now, call, talk, Some(extension.clone()), out);
     }
 
-    fn send_away(&mut self, now: Now, extension: &Extension, second: CallId, out: &mut Vec<Effect>) {
+    /// While others hear of it or ring, they may take it; once all have withdrawn nobody is waited for (row 16).
+    fn send_away(&mut self, now: Now, extension: &Extension, (first, second): (CallId, CallId), out: &mut Vec<Effect>) {
         let Some(mut call) = self.take(second) else { return };
-        if let Some(hunt) = call.hunt_mut() {
-            hunt.spend(extension, super::ringing::Spent::Withdrawn);
+        let Some(hunt) = call.hunt_mut() else { return self.put(call) };
+        hunt.spend(extension, super::ringing::Spent::Withdrawn);
+        hunt.in_the_way.get_or_insert(first);
+        if hunt.is_ringing() || !self.offered(second, false).is_empty() {
+            self.seek(now, call, out);
+        } else {
+            let end = self.busy(&call);
+            self.unanswered(now, call, end, out);
         }
-        self.seek(now, call, out);
     }
 
     // ------------------------------------------------------------------ events find their phone
@@ -156,8 +171,9 @@ impl Line {
     /// A leg of an answered or held call is gone. `false`: it is no matter of a double call.
     pub(super) fn gone_in_double(&mut self, now: Now, leg: LegId, who: &Who, (id, why): (CallId, Gone), out: &mut Vec<Effect>) -> bool {
         if let Who::Phone(extension) = who
-            && self.has_just_referred(now, extension)
-            && self.legs.desk(extension).is_some_and(|desk| desk.double.is_none())
+            && self.has_just_referred(now, extension, id) == Some(ByeEnds::Resumed)
+            // a further call may wait on it already
+            && self.legs.desk(extension).is_some_and(|desk| desk.double.as_ref().is_none_or(|double| double.step == Step::Waiting))
         {
             return self.recall_referrer(now, extension.clone(), id, out);
         }
@@ -196,15 +212,10 @@ impl Line {
         let Some(double) = self.legs.desk_mut(extension).and_then(|desk| desk.double.take()) else { return };
         let Some(held) = double.held() else { return };
         if let Some(desk) = self.legs.desk_mut(extension) {
-            desk.referred = Some(now.instant);
+            desk.referred = Some(Referred { at: now.instant, call: held, bye_ends: ByeEnds::Resumed });
         }
         self.connect(now, extension, held, Some(phone), out);
         self.legs.moved = true;
-    }
-
-    fn has_just_referred(&self, now: Now, extension: &Extension) -> bool {
-        let at: Option<Instant> = self.legs.desk(extension).and_then(|desk| desk.referred);
-        at.is_some_and(|at| now.instant.since(at) <= AFTER_REFER)
     }
 
     /// The BYE that ends the transfer took the resumed caller's phone away: it is called back.

@@ -59,8 +59,7 @@ impl Line {
     pub(super) fn call_time_is_over(&mut self, now: Now, id: CallId, out: &mut Vec<Effect>) {
         let Some(call) = self.take(id) else { return };
         match &call.state {
-            // offered to phones in a call only: that time rules
-            State::Hunting(hunt) if !hunt.is_ringing() && hunt.offer_until.is_some() => self.put(call),
+            State::Hunting(hunt) if !hunt.is_ringing() && hunt.offer_until.is_some() => self.offer_rules(now, call, out),
             State::Hunting(_) => {
                 let end = match call.direction {
                     Direction::Incoming => End::missed(Reason::NoAnswer, Refuse::Unavailable),
@@ -191,7 +190,10 @@ impl Line {
         self.phase = Phase::Stopped;
         self.said_idle = false;
         // the held ones left on hold, the one who talks as it stands with its callback (RULES 4)
-        let second = |desk: &Desk| desk.double.as_ref().filter(|double| double.step == Step::Second).map(|double| double.second);
+        let second = |desk: &Desk| {
+            let ours = desk.double.as_ref().filter(|double| double.step == Step::Second).map(|double| double.second);
+            ours.or(desk.own.map(|own| own.second).filter(|second| self.holds(desk.extension(), *second).is_some()))
+        };
         let promised: Vec<CallId> = self.legs.desks.iter().filter_map(second).collect();
         for (n, desk) in self.legs.desks.iter_mut().enumerate() {
             desk.double = None;
@@ -204,7 +206,7 @@ impl Line {
             let end = if promised.contains(&id) {
                 End::new(Outcome::Answered(Some(Why::Promised)), Refuse::Cancelled)
             } else {
-                call.broken_off(Reason::Failed, Refuse::Unavailable)
+                self.own_end(&call).unwrap_or_else(|| call.broken_off(Reason::Failed, Refuse::Unavailable))
             };
             self.breaks_off(now, call, end, out);
         }

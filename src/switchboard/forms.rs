@@ -172,7 +172,10 @@ impl Line {
         what: SecondCommand,
         out: &mut Vec<Effect>,
     ) -> Result<bool, Refusal> {
+        // while it only rings, or is with the attendant, there is nothing of it to end
+        let talks = self.calls.get(&own.second).is_some_and(|call| matches!(call.state, State::Talking(_)));
         let end: fn(&Call) -> End = match what {
+            SecondCommand::Save(_) | SecondCommand::Resume | SecondCommand::Done if !talks => return Err(NOTHING),
             SecondCommand::Draft(fields) => {
                 self.draft(own.second, *fields, Some(ticket), out);
                 return Ok(false);

@@ -83,6 +83,10 @@ impl Line {
             State::Talking(talk) => {
                 let called = talk.caller.phone.as_ref() == Some(by);
                 let (own, other) = if called { (&talk.caller, &talk.callee) } else { (&talk.callee, &talk.caller) };
+                if own.phone.as_ref() != Some(by) {
+                    self.put(call);
+                    return None;
+                }
                 // its own button stays with the phone, the page's hold is of this call
                 let mut own = own.clone();
                 own.hold(now, own.holds, false);
@@ -132,6 +136,7 @@ impl Line {
         call.state = State::Talking(talk);
         self.put(call);
         self.keypad_follows(id, out);
+        self.keypad_used(now, id);
     }
 
     /// A minute of hold, again and again: a short beep to the agent.

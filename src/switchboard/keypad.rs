@@ -15,7 +15,7 @@ use crate::domain::now::{Instant, Now};
 use super::booth::Event;
 use super::call::{Call, State};
 use super::effect::{Effect, Sound};
-use super::legs::{LegState, Who};
+use super::legs::Who;
 use super::line::Line;
 use super::timers::Owner;
 
@@ -88,11 +88,12 @@ impl Line {
         if self.attendant_key(now, leg, key, out) || self.booth_event(now, leg, Event::Key(key), out) {
             return;
         }
-        let Some((id, who, state)) = self.legs.get(leg).map(|l| (l.call, l.who.clone(), l.state)) else { return };
+        let Some((id, who)) = self.legs.get(leg).map(|l| (l.call, l.who.clone())) else { return };
         let Who::Phone(extension) = who else { return };
         let press = match self.calls.get_mut(&id).map(|call| (&call.state, &mut call.keypad)) {
-            Some((State::Talking(_), keypad)) => keypad.press(now.instant, key, &self.config.keypad),
-            Some((State::Calling(_), _)) => Press::Ours,
+            // keys that go to the far end are none of ours before it is there
+            Some((State::Calling(_), _)) if !self.config.keypad.required => return,
+            Some((State::Talking(_) | State::Calling(_), keypad)) => keypad.press(now.instant, key, &self.config.keypad),
             Some(_) | None => return,
         };
         match press {
@@ -101,8 +102,7 @@ impl Line {
             Press::Opens => self.keypad_opened(now, id, out),
             Press::FarEnd => self.key_passes(now, id, leg, key, out),
             Press::Ours if self.command_key(now, &extension, id, key, out) => {}
-            Press::Ours if state == LegState::Up => out.push(Effect::Overlay(leg, Some(Sound::LowTone))),
-            Press::Ours => {}
+            Press::Ours => out.push(Effect::Overlay(leg, Some(Sound::LowTone))),
         }
     }
 
@@ -140,9 +140,10 @@ impl Line {
         let State::Talking(talk) = &mut call.state else { return };
         let far = [talk.callee.leg, talk.caller.leg];
         for (party, far) in [&mut talk.caller, &mut talk.callee].into_iter().zip(far) {
-            if party.phone.is_some() && party.passes_keys != pass {
-                party.passes_keys = pass;
-                out.push(Effect::PassKeys { leg: party.leg, to: pass.then_some(far) });
+            let to = pass.then_some(far);
+            if party.phone.is_some() && party.passes_keys != to {
+                party.passes_keys = to;
+                out.push(Effect::PassKeys { leg: party.leg, to });
             }
         }
     }
@@ -163,7 +164,7 @@ impl Line {
     }
 
     /// It closes by itself after a while, on an incoming call.
-    fn keypad_used(&mut self, now: Now, id: CallId) {
+    pub(super) fn keypad_used(&mut self, now: Now, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
         if call.keypad.open && self.config.keypad.required && call.direction == Direction::Incoming {
             self.timers.set(Owner::Keypad(id), now.instant + self.config.keypad.idle);

@@ -246,6 +246,7 @@ impl Line {
             State::Calling(calling) => {
                 calling.opened = None;
                 calling.tell(out);
+                self.hears_of_another(id, out);
             }
             State::Attendant(_) => self.attendant_may_begin(now, id, out),
             State::Speaking(_) | State::Talking(_) | State::Transferring(_) | State::Held(_) => {}

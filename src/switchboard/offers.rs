@@ -59,6 +59,7 @@ impl Line {
             if let Some(desk) = self.legs.desk_mut(extension) {
                 desk.double = Some(Double::waiting(first, call.id, now.instant));
             }
+            self.hears_of_another(first, out);
             if let Some(leg) = self.phone_leg(extension, first) {
                 out.push(Effect::Overlay(leg, Some(Sound::Waiting)));
             }
@@ -68,18 +69,43 @@ impl Line {
 
     /// When the caller stops waiting for phones that are in a call, or starts to be offered to them.
     pub(super) fn offer_timer(&mut self, now: Now, call: &mut Call) {
-        let offered = !self.offered(call.id, false).is_empty();
+        let offered = self.offered(call.id, false);
+        let talks = offered.iter().find_map(|extension| self.talks_in(extension));
         let (id, arrived) = (call.id, call.arrived.instant);
         let Some(hunt) = call.hunt_mut() else { return };
+        // whom the phone had only dialled may have answered since
+        hunt.in_the_way = hunt.in_the_way.or(talks);
         if hunt.is_ringing() {
             let from = arrived + self.config.waiting_after;
             match hunt.targets == Targets::Group && from > now.instant {
                 true => self.timers.set(Owner::Offer(id), from),
                 false => self.timers.cancel(Owner::Offer(id)),
             }
-        } else if offered && hunt.in_the_way.is_some() {
+        } else if !offered.is_empty() && hunt.in_the_way.is_some() {
             let until = *hunt.offer_until.get_or_insert(now.instant + self.config.offer_time);
             self.timers.set(Owner::Offer(id), until.max(now.instant));
+        }
+    }
+
+    /// Call 1 of that phone's double call, if it was answered.
+    fn talks_in(&self, extension: &Extension) -> Option<CallId> {
+        let first = self.legs.desk(extension)?.double.as_ref()?.first;
+        self.calls.get(&first).filter(|call| call.connected.is_some()).map(|call| call.id)
+    }
+
+    /// `ring_seconds` are over while the caller is offered to phones in a call only: the time of the offer rules, also if a phone rings
+    /// meanwhile.
+    pub(super) fn offer_rules(&mut self, now: Now, call: Call, out: &mut Vec<Effect>) {
+        let until = match &call.state {
+            State::Hunting(hunt) => hunt.offer_until.filter(|until| *until > now.instant),
+            _ => None,
+        };
+        if let Some(until) = until {
+            self.timers.set(Owner::Call(call.id), until);
+            self.put(call);
+        } else {
+            let end = self.busy(&call);
+            self.unanswered(now, call, end, out);
         }
     }
 
@@ -116,6 +142,7 @@ impl Line {
     /// The attendant has the caller: no tone any more, but every phone that heard of it may still take it back.
     pub(super) fn offers_attended(&mut self, now: Now, call: CallId, heard_of_it: &[Extension], out: &mut Vec<Effect>) {
         self.timers.cancel(Owner::Offer(call));
+        self.own_answered(call, None);
         for extension in self.offered(call, false) {
             self.tone_off(&extension, out);
             if let Some(double) = self.legs.desk_mut(&extension).and_then(|desk| desk.double.as_mut()) {
@@ -137,6 +164,22 @@ impl Line {
         let first = self.legs.desk(extension).and_then(|d| d.double.as_ref()).filter(|d| d.step == Step::Waiting && !d.attended);
         if let Some(leg) = first.map(|d| d.first).and_then(|first| self.phone_leg(extension, first)) {
             out.push(Effect::Overlay(leg, None));
+        }
+    }
+
+    /// The phone changed to another of its calls while a caller waits on it: tone and keys go with the one that is not on hold (RULES 4).
+    pub(super) fn tone_follows(&mut self, extension: &Extension, out: &mut Vec<Effect>) {
+        let Some(desk) = self.legs.desk(extension) else { return };
+        let Some(double) = desk.double.as_ref().filter(|double| double.step == Step::Waiting) else { return };
+        let attended = double.attended;
+        let heard = desk.legs().map(|(_, call, _)| call).find(|call| self.holds(extension, *call) == Some(false));
+        let Some(heard) = heard.filter(|_| self.holds(extension, double.first) == Some(true)) else { return };
+        self.tone_off(extension, out);
+        if let Some(double) = self.legs.desk_mut(extension).and_then(|desk| desk.double.as_mut()) {
+            (double.first, double.one_at) = (heard, None);
+        }
+        if let Some(leg) = self.phone_leg(extension, heard).filter(|_| !attended) {
+            out.push(Effect::Overlay(leg, Some(Sound::Waiting)));
         }
     }
 

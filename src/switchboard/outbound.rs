@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::dialplan::route::OutboundPermit;
-use crate::domain::call::{Direction, Extension, LegId};
+use crate::domain::call::{CallId, Direction, Extension, LegId};
 use crate::domain::callback::Fields;
 use crate::domain::identity::Caller;
 use crate::domain::now::Now;
@@ -12,7 +12,8 @@ use crate::domain::text::ScreenText;
 
 use super::call::{Call, Calling, End, Party, Speaking, State, Talk};
 use super::config::Route;
-use super::desk::DeskState;
+use super::desk::{Desk, DeskState};
+use super::double_call::Step;
 use super::effect::{Effect, Refuse, Sound};
 use super::input::{Progress, Refusal, Seq};
 use super::keypad::Keypad;
@@ -39,19 +40,38 @@ impl Calling {
             return;
         }
         self.told = self.far_end;
-        match (self.far_end, self.fetched) {
+        match (self.far_end, self.hears) {
             (Progress::Alive, _) => {}
             (Progress::Ringing, false) => out.push(Effect::Ringing(self.caller)),
             (Progress::Ringing, true) => out.push(Effect::Play(self.caller, Sound::Ringback)),
-            (Progress::EarlyMedia, fetched) => {
-                out.extend((!fetched).then_some(Effect::EarlyMedia(self.caller)));
+            (Progress::EarlyMedia, hears) => {
+                out.extend((!hears).then_some(Effect::EarlyMedia(self.caller)));
+                self.hears = true;
                 out.push(Effect::Join(self.caller, self.far));
             }
+        }
+    }
+
+    /// A tone must be heard before the answer: ringback comes from us then, not from the phone.
+    fn opens_ears(&mut self, out: &mut Vec<Effect>) {
+        if self.opened.is_none() && !self.hears {
+            self.hears = true;
+            out.extend([Effect::EarlyMedia(self.caller), Effect::Play(self.caller, Sound::Ringback)]);
         }
     }
 }
 
 impl Line {
+    /// A phone that dials hears of a caller who waits on it, once its own row is written (RULES 4).
+    pub(super) fn hears_of_another(&mut self, dialled: CallId, out: &mut Vec<Effect>) {
+        let waits = |desk: &Desk| desk.double.as_ref().is_some_and(|double| double.step == Step::Waiting && double.first == dialled);
+        if self.legs.desks.iter().any(waits)
+            && let Some(Call { state: State::Calling(calling), .. }) = self.calls.get_mut(&dialled)
+        {
+            calling.opens_ears(out);
+        }
+    }
+
     pub(super) fn dials(&mut self, now: Now, leg: LegId, extension: Extension, digits: &str, out: &mut Vec<Effect>) {
         if self.legs.get(leg).is_some() {
             return;
@@ -251,9 +271,10 @@ impl Line {
         }
         out.push(Effect::CallOut { leg: far, trunk, permit: permit.clone() });
         let from = call.extension.clone().unwrap_or_else(|| Extension(String::new()));
-        let (fetched, holds) = (self.legs.is_up(caller), matches!(&call.state, State::Calling(Calling { holds: true, .. })));
+        let before = |what: fn(&Calling) -> bool| matches!(&call.state, State::Calling(calling) if what(calling));
+        let (hears, holds) = (self.legs.is_up(caller) || before(|c| c.hears), before(|c| c.holds));
         let (far_end, told) = (Progress::Alive, Progress::Alive);
-        call.state = State::Calling(Calling { caller, from, far, trunk, permit, opened, far_end, told, fetched, holds });
+        call.state = State::Calling(Calling { caller, from, far, trunk, permit, opened, far_end, told, hears, holds });
         self.put(call);
     }
 
@@ -279,11 +300,11 @@ impl Line {
 
     // ------------------------------------------------------------------ what the far end says
     pub(super) fn far_answered(&mut self, now: Now, call: Call, out: &mut Vec<Effect>) {
-        let State::Calling(Calling { caller, from, far, fetched, holds, .. }) = &call.state else {
+        let State::Calling(Calling { caller, from, far, holds, .. }) = &call.state else {
             self.put(call);
             return;
         };
-        out.extend((!fetched).then_some(Effect::Answer(*caller)));
+        out.extend((!self.legs.is_up(*caller)).then_some(Effect::Answer(*caller)));
         let mut agent = Party::new(*caller, Some(from.clone()));
         agent.hold(now, *holds, false);
         let talk = Talk { caller: agent, callee: Party::new(*far, None) };

@@ -183,7 +183,12 @@ impl Line {
         let call = over.call;
         let (who, at) = ((over.party.clone(), over.name.clone(), over.form.clone()), over.arrived.wall);
         // the one that it closed is open again, and adds to
-        let closed = self.ledger.entries.values().find(|entry| !entry.is_open() && entry.call == Some(call)).map(|entry| entry.id);
+        let closed = self
+            .ledger
+            .entries
+            .values()
+            .find(|entry| !entry.is_open() && entry.call == Some(call) && entry.party == who.0)
+            .map(|entry| entry.id);
         if let Some(id) = closed.filter(|_| self.ledger.open_of(&who.0).is_none()) {
             self.reopened(id);
         }

@@ -83,15 +83,17 @@ impl Line {
 
     /// What the phone does with its two calls, for the page.
     pub(super) fn own_state(&self, extension: &Extension, own: Own) -> &'static str {
-        let holds = |id: CallId| {
-            let State::Talking(talk) = &self.calls.get(&id)?.state else { return None };
-            let phone = if talk.callee.phone.as_ref() == Some(extension) { &talk.callee } else { &talk.caller };
-            Some(phone.holds)
-        };
-        match (holds(own.first), holds(own.second)) {
+        match (self.holds(extension, own.first), self.holds(extension, own.second)) {
             (_, None) => "waiting",
             (Some(false), Some(true)) => "swapped",
             (_, Some(_)) => "second",
         }
+    }
+
+    /// Whether the phone holds the other one of that call by its own button; `None`: they do not talk.
+    pub(super) fn holds(&self, extension: &Extension, call: CallId) -> Option<bool> {
+        let State::Talking(talk) = &self.calls.get(&call)?.state else { return None };
+        let phone = if talk.callee.phone.as_ref() == Some(extension) { &talk.callee } else { &talk.caller };
+        Some(phone.holds)
     }
 }

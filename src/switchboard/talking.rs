@@ -9,7 +9,7 @@ use super::booth::Event;
 use super::call::{Call, End, Party, State, Talk};
 use super::effect::{Answer, Done, Effect, Refusal as NotCarriedOut, Refuse, Sound};
 use super::input::{Gone, Refusal};
-use super::legs::LegState;
+use super::legs::{LegState, Who};
 use super::line::Line;
 use super::offers::in_the_way;
 use super::timers::Owner;
@@ -68,6 +68,7 @@ impl Line {
                 let end = caller_gone(&call, why);
                 self.finish(now, call, end, out);
             }
+            State::Talking(_) if why == Gone::HungUp && self.ends_transfer(now, &who, id) => self.comes_back(now, call, leg, out),
             State::Talking(_) => {
                 let end = self.own_end(&call).filter(|_| why == Gone::HungUp).unwrap_or_else(|| talker_gone(&call, why));
                 self.finish(now, call, end, out);
@@ -88,6 +89,9 @@ impl Line {
                 if party.hold(now, on, party.parks) {
                     talk.heard(out);
                     self.touch();
+                }
+                if let Some(Who::Phone(extension)) = self.legs.get(leg).map(|l| l.who.clone()) {
+                    self.tone_follows(&extension, out);
                 }
             }
             State::Calling(calling) if calling.caller == leg => calling.holds = on,

@@ -1,7 +1,7 @@
 //! The pages as they are read without a script, and their forms as they are sent without one.
 
 use rappel::domain::callback::{CallResult, Callback, CallbackId, CallbackState, Fields, Mark, Source};
-use rappel::domain::status::SecondCall;
+use rappel::domain::status::{LiveCall, LiveState, SecondCall};
 use rappel::switchboard::effect::Answer as Said;
 use rappel::switchboard::input::CallbackCommand;
 
@@ -501,6 +501,35 @@ fn the_double_call_is_a_banner_then_a_form_filled_with_what_is_known() {
                 && part
                     .contains("name=\"number\" id=\"appel2-numero-2\" inputmode=\"tel\" maxlength=\"32\" autocomplete=\"off\" value=\"\"")
         );
+    });
+}
+
+#[test]
+fn call_2_can_be_taken_ending_call_1_only_where_that_one_was_dialled() {
+    story(|site| async move {
+        for (direction, there) in [(Direction::Outgoing, true), (Direction::Incoming, false), (Direction::Internal, false)] {
+            for state in ["waiting", "attendant"] {
+                let mut line = second(state, Some("+33639980001"));
+                line.second_calls[0].call_1 = Some(CallId(1));
+                line.calls = vec![LiveCall {
+                    id: CallId(1),
+                    direction,
+                    state: LiveState::Talking,
+                    number: None,
+                    display: "01 99 00 00 01".to_owned(),
+                    name: String::new(),
+                    extension: Some(Extension("11".to_owned())),
+                    since: Default::default(),
+                    held_since: None,
+                    keypad: false,
+                    guide: String::new(),
+                }];
+                site.status.send(Arc::new(line)).unwrap();
+                let part = site.page("/fragments/appel2").await;
+                let button = part.contains("name=\"end_first\"") && part.contains("Finir l&#39;appel 1 et prendre");
+                assert_eq!(button, there, "{direction:?} {state}: {part}");
+            }
+        }
     });
 }
 

@@ -10,7 +10,7 @@ use rappel::domain::number::E164;
 use rappel::domain::outcome::Outcome;
 use rappel::domain::text::ScreenText;
 use rappel::switchboard::effect::Effect;
-use rappel::switchboard::input::{CallbackCommand, Command, Gone, Input, Refusal, SecondCommand, SecondTarget, Ticket};
+use rappel::switchboard::input::{CallbackCommand, Command, Gone, Input, Progress, Refusal, SecondCommand, SecondTarget, Ticket};
 
 use crate::house::*;
 
@@ -263,9 +263,10 @@ fn row_29_a_third_call_is_refused_at_once_when_every_phone_in_a_call_has_its_dou
 fn while_the_agent_only_dials_key_2_is_refused_and_1_1_cancels_and_takes_call_2() {
     let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
     house.dials(CALLER, "11", "00639980009", &["open 1 outgoing", "call out on 1 by trunk 0"]);
-    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay in1 Some(Waiting)"]);
+    house.recorded(1, &[]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "early media in1", "play in1 Ringback", "overlay in1 Some(Waiting)"]);
     house.wait(1_000, &[]);
-    house.key(CALLER, '2', &[]);
+    house.key(CALLER, '2', &["overlay in1 Some(LowTone)"]);
     house.key(CALLER, '1', &["overlay in1 Some(Beep)"]);
     house.key(
         CALLER,
@@ -280,6 +281,114 @@ fn while_the_agent_only_dials_key_2_is_refused_and_1_1_cancels_and_takes_call_2(
             "cancel 1",
             "end 1 cancelled",
         ],
+    );
+}
+
+/// Phone 11 dials, and caller 2 waits on it.
+fn dialling() -> House {
+    let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
+    house.dials(CALLER, "11", "00639980009", &["open 1 outgoing", "call out on 1 by trunk 0"]);
+    house.recorded(1, &[]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "early media in1", "play in1 Ringback", "overlay in1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house
+}
+
+#[test]
+fn a_phone_that_only_dials_hears_the_tone_once_its_row_is_written_and_the_far_end_as_before() {
+    let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
+    house.dials(CALLER, "11", "00639980009", &["open 1 outgoing", "call out on 1 by trunk 0"]);
+    house.tell(Input::Progress { leg: FIRST, what: Progress::Ringing }, &[]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay in1 Some(Waiting)"]);
+    house.recorded(1, &["ringing in1", "early media in1", "play in1 Ringback"]);
+    house.tell(Input::Progress { leg: FIRST, what: Progress::EarlyMedia }, &["join in1 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by -"]);
+}
+
+#[test]
+fn from_the_answer_of_the_call_that_was_dialled_on_call_2_waits_offer_seconds_and_that_call_is_in_its_way() {
+    let mut house = dialling();
+    house.wait(4_000, &[]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by -"]);
+    house.wait(14_999, &[]);
+    house.wait(1, &["refuse in2 Busy", "end 2 missed: busy during 1", "overlay in1 None"]);
+}
+
+#[test]
+fn call_2_sent_away_by_a_phone_that_only_dials_is_busy() {
+    let mut house = dialling();
+    house.key(CALLER, '0', &["overlay in1 None", "refuse in2 Busy", "end 2 missed: busy during 1"]);
+}
+
+#[test]
+fn a_6_belongs_to_the_code_also_while_the_agent_dials_so_that_61_1_ends_nobody() {
+    let mut house = dialling();
+    house.key(CALLER, '6', &[]);
+    house.key(CALLER, '1', &[]);
+    house.key(CALLER, '1', &[]);
+    assert_eq!((house.shown(), house.line.counts().0), (Some("waiting"), 2));
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by -", "keys of in1 to 1"]);
+}
+
+#[test]
+fn with_no_code_required_no_key_is_a_command_before_or_after_the_answer() {
+    let mut house = Plans { phones: &["11"], code_required: false, ..Plans::default() }.house();
+    house.dials(CALLER, "11", "00639980009", &["open 1 outgoing", "call out on 1 by trunk 0"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay in1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    for sign in ['0', '1', '1', '2'] {
+        house.key(CALLER, sign, &[]);
+    }
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by -", "keys of in1 to 1"]);
+    for sign in ['0', '1', '1', '2'] {
+        house.key(CALLER, sign, &[]);
+    }
+    assert_eq!(house.shown(), Some("waiting"));
+}
+
+#[test]
+fn row_16_call_2_sent_away_waits_for_no_phone_that_rings_or_dials_for_another() {
+    let mut house = Plans { phones: &["11", "12", "13"], ..Plans::default() }.house();
+    house.dials(theirs(8), "12", "13", &["open 1 internal", "ring 13 on 1"]);
+    house.alive(FIRST);
+    house.tell(known(CALLER, 1), &["open 2 incoming", "ring 11 on 2"]);
+    house.answered(SECOND, &["answer in1", "join in1 2", "write 2 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 3 incoming", "overlay 2 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.key(SECOND, '0', &["overlay 2 None", "refuse in2 Busy", "end 3 missed: busy during 2"]);
+}
+
+#[test]
+fn a_phone_that_becomes_idle_after_ring_seconds_does_not_ring_without_end() {
+    let mut house = Plans { ring_seconds: 10, registered: false, ..Plans::default() }.house();
+    house.tell(Input::Phone { extension: ext("11"), registered: true }, &[]);
+    house.tell(known(CALLER, 1), &["open 1 incoming", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.wait(12_000, &[]);
+    house.tell(Input::Phone { extension: ext("12"), registered: true }, &["ring 12 on 2"]);
+    house.alive(SECOND);
+    house.wait(2_999, &[]);
+    house.wait(1, &["cancel 2", "refuse in2 Unavailable", "end 2 missed: no_answer", "overlay 1 None"]);
+}
+
+#[test]
+fn with_two_calls_on_a_phone_tone_and_keys_go_with_the_one_not_on_hold() {
+    let mut house = Plans { phones: &["11"], calls: 2, ..Plans::default() }.house();
+    house.tell(known(CALLER, 1), &["open 1 incoming", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "ring 11 on 2"]);
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in1 Music"]);
+    house.answered(SECOND, &["answer in2", "join in2 2", "write 2 answered by 11"]);
+    house.tell(known(CALLER_3, 3), &["open 3 incoming", "overlay 2 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.tell(Input::Held { leg: SECOND, on: true }, &["play in2 Music"]);
+    house.tell(Input::Held { leg: FIRST, on: false }, &["join in1 1", "overlay 2 None", "overlay 1 Some(Waiting)"]);
+    house.key(SECOND, '2', &["overlay 2 Some(LowTone)"]);
+    house.key(
+        FIRST,
+        '2',
+        &["overlay 1 None", "play in1 HoldMusic", "answer in3", "join in3 1", "write 3 answered by 11", "show 06 39 98 00 03 on 1"],
     );
 }
 
@@ -402,6 +511,20 @@ fn settled_by_key_closes_an_open_callback_and_kept_after_all_it_is_the_same_one_
     let settled = ledger(house.effects(Input::Key { leg: FIRST, key: Key::new(b'0').unwrap() }));
     assert_eq!(settled, ["callback 1 Done x0 due 1801, a rappelé, répondu par P11 01:00"]);
     assert_eq!(ledger(house.ask(SecondCommand::Resume)), ["callback 1 Open x0 due 1800"]);
+}
+
+#[test]
+fn what_is_kept_after_all_for_another_number_leaves_the_callback_of_the_first_one_closed() {
+    let mut house = taken();
+    let create = |house: &mut House| {
+        let what = CallbackCommand::Create(number("0639980002"));
+        ledger(house.effects(Input::Page { ticket: Ticket(8), command: Command::Callback { person: "MO".into(), what } }))
+    };
+    assert_eq!(create(&mut house), ["callback 1 Open x0 due 1801"]);
+    house.effects(about(2, SecondCommand::Draft(Box::new(number("0639980007")))));
+    house.effects(Input::Key { leg: FIRST, key: Key::new(b'0').unwrap() });
+    assert_eq!(ledger(house.ask(SecondCommand::Resume)), ["callback 2 Open x0 due 1800"]);
+    assert_eq!(create(&mut house), ["callback 3 Open x0 due 1801"]);
 }
 
 #[test]
@@ -719,13 +842,48 @@ fn refer_in_second_sends_the_party_heard_and_the_other_resumes_or_recalls_if_the
     house.effects(Input::Key { leg: FIRST, key: Key::new(b'2').unwrap() });
     house.tell(
         Input::Transfers { leg: FIRST, digits: "12".into() },
-        &["transfer of 1 accepted", "play in2 Ringback", "ring 12 on 4", "join in1 1", "show numéro masqué on 1"],
+        &["transfer of 1 accepted", "transfer of 1 ends 200", "play in2 Ringback", "ring 12 on 4", "join in1 1", "show numéro masqué on 1"],
     );
     house.alive(LegId(4));
     house.answered(LegId(4), &["join in2 4"]);
     house.gone(FIRST, Gone::HungUp, &["play in1 HoldMusic"]);
     house.wait(1_000, &["ring 11 on 5"]);
     house.answered(LegId(5), &["join in1 5", "overlay in1 Some(Prompts([\"interrompu-reprise\"]))"]);
+}
+
+#[test]
+fn a_further_call_that_waits_on_the_phone_by_then_does_not_keep_the_bye_of_the_transfer_from_recalling_the_resumed_caller() {
+    let mut house = Plans { phones: &["11", "12", "13"], ..Plans::default() }.house();
+    for extension in ["12", "13"] {
+        house.tell(Input::DoNotDisturb { extension: ext(extension), on: true }, &[]);
+    }
+    house.rings(CALLER, &["open 1 incoming", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.rings(CALLER_2, &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    house.effects(Input::Key { leg: FIRST, key: Key::new(b'2').unwrap() });
+    house.tell(Input::DoNotDisturb { extension: ext("13"), on: false }, &[]);
+    house.rings(CALLER_3, &["open 3 incoming", "ring 13 on 2"]);
+    house.alive(SECOND);
+    house.wait(8_000, &[]);
+    house.tell(Input::DoNotDisturb { extension: ext("12"), on: false }, &["ring 12 on 3"]);
+    house.refused(THIRD, Refusal::Busy, &[]);
+    house.tell(
+        Input::Transfers { leg: FIRST, digits: "00639980009".into() },
+        &[
+            "transfer of 1 accepted",
+            "transfer of 1 ends 200",
+            "play in2 Music",
+            "call out on 4 by trunk 0",
+            "join in1 1",
+            "show numéro masqué on 1",
+            "overlay 1 Some(Waiting)",
+        ],
+    );
+    house.gone(FIRST, Gone::HungUp, &["play in1 HoldMusic"]);
+    assert_eq!(house.shown(), Some("recall"));
+    house.wait(1_000, &["ring 11 on 5"]);
+    house.answered(LegId(5), &["join in1 5", "overlay in1 Some(Prompts([\"interrompu-reprise\"]))", "overlay 5 Some(Waiting)"]);
 }
 
 #[test]
@@ -779,6 +937,31 @@ fn the_keypad_of_an_incoming_call_closes_after_idle_seconds() {
 }
 
 #[test]
+fn a_keypad_that_was_open_before_the_hold_closes_after_it_too() {
+    let mut house = waiting();
+    for sign in ['6', '1'] {
+        house.effects(Input::Key { leg: FIRST, key: Key::new(u8::try_from(sign).unwrap()).unwrap() });
+    }
+    house.ask(SecondCommand::Take { end_first: false });
+    house.key(FIRST, '2', &["play in2 HoldMusic", "join in1 1", "keys of 1 to in1", "show 06 39 98 00 01 on 1"]);
+    house.wait(59_999, &[]);
+    house.wait(1, &["overlay 1 Some(Beep)", "keys of 1 ours"]);
+}
+
+#[test]
+fn with_the_keypad_open_in_both_calls_keys_go_to_the_one_who_is_heard() {
+    let mut house = Plans { phones: &["11"], code_required: false, ..Plans::default() }.house();
+    house.tell(known(CALLER, 1), &["open 1 incoming", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11", "keys of 1 to in1"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    let effects = house.ask(SecondCommand::Take { end_first: false });
+    assert!(effects.iter().map(words).any(|word| word == "keys of 1 to in2"), "{effects:?}");
+    let effects = house.ask(SecondCommand::Swap);
+    assert!(effects.iter().map(words).any(|word| word == "keys of 1 to in1"), "{effects:?}");
+}
+
+#[test]
 fn typing_61_in_any_state_never_ends_a_call() {
     for mut house in [talking(), waiting(), taken(), swapped()] {
         let calls = house.line.counts().0;
@@ -807,6 +990,23 @@ fn second_call_phone_leaves_call_2_to_the_phones_own_call_waiting_and_the_page_f
     assert_eq!(house.shown(), None);
     house.gone(CALLER, Gone::HungUp, &["hang up 1", "end 1 answered"]);
     house.at_rest();
+}
+
+#[test]
+fn second_call_phone_nothing_is_saved_or_settled_of_a_call_that_only_rings_or_is_with_the_attendant() {
+    let mut house = Plans { phones: &["11"], second_by_phone: true, attendant: true, ..Plans::default() }.house();
+    house.tell(known(CALLER, 1), &["open 1 incoming", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "ring 11 on 2"]);
+    house.recorded(3, &["ringing in2"]);
+    house.alive(SECOND);
+    let nothing = "reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))";
+    let ends = || [SecondCommand::Save(Box::default()), SecondCommand::Resume, SecondCommand::Done];
+    ends().into_iter().for_each(|what| house.page(what, &[nothing]));
+    house.pass(std::time::Duration::from_secs(18));
+    assert_eq!(house.shown(), Some("attendant"));
+    ends().into_iter().for_each(|what| house.page(what, &[nothing]));
+    assert!(house.ask(SecondCommand::Take { end_first: false }).iter().map(words).any(|word| word == "join in2 1"));
 }
 
 #[test]
@@ -858,6 +1058,21 @@ fn a_stop_ends_the_held_one_left_on_hold_and_the_other_with_its_callback() {
     house.tell(
         Input::Stop,
         &["hang up in1", "end 1 answered: left_on_hold", "hang up 1", "hang up in2", "end 2 answered: promised", "idle"],
+    );
+    house.at_rest();
+}
+
+#[test]
+fn second_call_phone_a_stop_ends_the_held_one_left_on_hold_and_the_other_with_its_callback() {
+    let mut house = Plans { phones: &["11"], second_by_phone: true, ..Plans::default() }.house();
+    house.tell(known(CALLER, 1), &["open 1 incoming", "ring 11 on 1"]);
+    house.answered(FIRST, &["answer in1", "join in1 1", "write 1 answered by 11"]);
+    house.tell(known(CALLER_2, 2), &["open 2 incoming", "ring 11 on 2"]);
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in1 Music"]);
+    house.answered(SECOND, &["answer in2", "join in2 2", "write 2 answered by 11"]);
+    house.tell(
+        Input::Stop,
+        &["hang up 1", "hang up in1", "end 1 answered: left_on_hold", "hang up 2", "hang up in2", "end 2 answered: promised", "idle"],
     );
     house.at_rest();
 }

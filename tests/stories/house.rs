@@ -86,6 +86,8 @@ pub struct Plans {
     pub shared: bool,
     /// `line.second_call = "phone"`.
     pub second_by_phone: bool,
+    /// `keypad.required`.
+    pub code_required: bool,
 }
 
 impl Default for Plans {
@@ -102,6 +104,7 @@ impl Default for Plans {
             attendant: false,
             shared: false,
             second_by_phone: false,
+            code_required: true,
         }
     }
 }
@@ -115,7 +118,7 @@ impl Plans {
             ring_time: Duration::from_secs(self.ring_seconds),
             waiting_after: Duration::from_secs(8),
             offer_time: Duration::from_secs(15),
-            keypad: KeypadRules { code: "61".into(), required: true, idle: Duration::from_secs(60) },
+            keypad: KeypadRules { code: "61".into(), required: self.code_required, idle: Duration::from_secs(60) },
             second_by_phone: self.second_by_phone,
             silence: Duration::from_secs(20),
             trunks: (0..self.trunks)

@@ -65,9 +65,9 @@ fn a_phone_with_two_calls_rings_for_the_second() {
     house.rings(CALLER_2, &["open 2 incoming", "ring 11 on 2"]);
     house.answered(SECOND, &["answer in2", "join in2 2", "write 2 answered by 11"]);
     house.rings(theirs(3), &["open 3 incoming", "overlay 1 Some(Waiting)"]);
-    house.tell(Input::Held { leg: FIRST, on: true }, &["play in1 Music"]);
-    house.gone(theirs(3), Gone::HungUp, &["end 3 missed: caller_gave_up during 1 short", "overlay 1 None"]);
     // tone and keys go with the one that is not on hold
+    house.tell(Input::Held { leg: FIRST, on: true }, &["play in1 Music", "overlay 1 None", "overlay 2 Some(Waiting)"]);
+    house.gone(theirs(3), Gone::HungUp, &["end 3 missed: caller_gave_up during 1 short", "overlay 2 None"]);
     house.rings(theirs(4), &["open 4 incoming", "overlay 2 Some(Waiting)"]);
 }
 

@@ -1,6 +1,8 @@
 //! Transfers by a phone (RULES 2.6, row 23).
 
-use rappel::switchboard::input::{Gone, Input, Refusal};
+use std::time::Duration;
+
+use rappel::switchboard::input::{Command, Gone, Input, Refusal, SecondCommand, Ticket};
 
 use crate::house::*;
 
@@ -171,5 +173,103 @@ fn two_outside_parties_are_not_joined_for_ever() {
     house.gone(FIRST, Gone::HungUp, &[]);
     house.answered(THIRD, &["join in1 3"]);
     house.wait(4 * 3_600_000, &["hang up 3", "hang up in1", "end 1 answered: cut"]);
+    house.at_rest();
+}
+
+// ------------------------------------------------------------------ while another caller waits on the transferor's phone
+fn take(end_first: bool) -> Input {
+    let (target, what) = (Box::default(), SecondCommand::Take { end_first });
+    Input::Page { ticket: Ticket(7), command: Command::Second { person: "P11".into(), target, what } }
+}
+
+const NOTHING_TO_TAKE: &str = "reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))";
+
+/// Caller 1 is sent outside by phone 11, on which caller 2 waits.
+fn sent_outside_in_waiting(attendant: bool) -> House {
+    let mut house = Plans { attendant, ..Plans::default() }.house();
+    house.talk();
+    house.rings(CALLER_2, &["open 2 incoming", "ring 12 on 3"]);
+    house.recorded(3, &["ringing in2"]);
+    house.refused(THIRD, Refusal::Busy, &["overlay 1 Some(Waiting)"]);
+    if attendant {
+        house.pass(Duration::from_secs(15));
+        assert_eq!(house.line.status().second_call.map(|second| second.state), Some("attendant"));
+    }
+    house.tell(refer("0639980001"), &["transfer of 1 accepted", "play in1 Music", "call out on 4 by trunk 0"]);
+    house
+}
+
+#[test]
+fn a_caller_who_waited_on_the_transferors_phone_rings_there_once_the_transfer_is_answered() {
+    let mut house = sent_outside_in_waiting(false);
+    house.answered(LegId(4), &["join in1 4", "transfer of 1 ends 200", "hang up 1"]);
+    house.tell(take(false), &[NOTHING_TO_TAKE]);
+    house.wait(1_000, &["ring 11 on 5"]);
+    house.alive(LegId(5));
+    house.wait(17_999, &[]);
+    house.answered(LegId(5), &["answer in2", "join in2 5", "write 2 answered by 11"]);
+    house.gone(CALLER, Gone::HungUp, &["hang up 4", "end 1 answered"]);
+}
+
+#[test]
+fn nobody_is_taken_from_a_transfer_that_is_under_way_and_its_bye_drops_nobody() {
+    for end_first in [false, true] {
+        let mut house = sent_outside_in_waiting(false);
+        house.tell(take(end_first), &[NOTHING_TO_TAKE]);
+        house.gone(FIRST, Gone::HungUp, &[]);
+        house.wait(1_000, &["ring 11 on 5"]);
+        house.answered(LegId(4), &["join in1 4"]);
+    }
+}
+
+#[test]
+fn a_caller_with_the_attendant_is_not_taken_back_into_a_call_that_was_sent_on() {
+    let mut house = sent_outside_in_waiting(true);
+    house.gone(FIRST, Gone::HungUp, &[]);
+    assert_eq!(house.line.status().second_call, None);
+    house.tell(take(false), &[NOTHING_TO_TAKE]);
+    house.answered(LegId(4), &["join in1 4"]);
+}
+
+// ------------------------------------------------------------------ the BYE of a transfer that failed at once
+#[test]
+fn the_bye_of_a_transfer_that_was_refused_before_it_came_rings_the_transferor_again() {
+    let mut house = transferred();
+    house.refused(THIRD, Refusal::Busy, &["transfer of 1 ends 480", "join in1 1"]);
+    house.wait(100, &[]);
+    house.gone(FIRST, Gone::HungUp, &["play in1 Ringback", "ring 11 on 4"]);
+    house.alive(LegId(4));
+    house.answered(LegId(4), &["join in1 4"]);
+    // that one is a BYE like any other
+    house.gone(LegId(4), Gone::HungUp, &["hang up in1", "end 1 answered"]);
+    house.at_rest();
+}
+
+#[test]
+fn row_23_refused_before_the_bye_of_the_transfer_and_not_answered_at_the_transferor() {
+    let mut house = transferred();
+    house.refused(THIRD, Refusal::Busy, &["transfer of 1 ends 480", "join in1 1"]);
+    house.gone(FIRST, Gone::HungUp, &["play in1 Ringback", "ring 11 on 4"]);
+    house.alive(LegId(4));
+    house.wait(6_000, &["cancel 4", "hang up in1", "end 1 answered: cut"]);
+    house.at_rest();
+}
+
+#[test]
+fn the_bye_of_a_transfer_is_about_the_call_that_was_sent_on_only() {
+    let mut house = Plans { calls: 2, ..Plans::default() }.house();
+    house.talk();
+    house.tell(refer("12"), &["transfer of 1 accepted", "play in1 Ringback", "ring 12 on 3"]);
+    house.refused(THIRD, Refusal::Busy, &["transfer of 1 ends 480", "join in1 1"]);
+    house.rings(CALLER_2, &["open 2 incoming", "ring 11 on 4", "ring 12 on 5"]);
+    house.answered(LegId(4), &["answer in2", "join in2 4", "cancel 5 elsewhere", "write 2 answered by 11"]);
+    house.gone(LegId(4), Gone::HungUp, &["hang up in2", "end 2 answered"]);
+}
+
+#[test]
+fn a_caller_who_hangs_up_after_a_transfer_that_failed_is_gone() {
+    let mut house = transferred();
+    house.refused(THIRD, Refusal::Busy, &["transfer of 1 ends 480", "join in1 1"]);
+    house.gone(CALLER, Gone::HungUp, &["hang up 1", "end 1 answered"]);
     house.at_rest();
 }

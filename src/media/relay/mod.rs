@@ -14,6 +14,7 @@ mod incoming;
 mod leg;
 mod line;
 mod outgoing;
+mod overlay;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -126,7 +127,7 @@ impl Relay {
             Command::Play(leg, source) => self.play(now, leg, source),
             Command::Overlay(leg, source) => {
                 if let Some(leg) = self.leg(leg) {
-                    leg.outgoing.overlay = source.map(Player::new);
+                    leg.outgoing.overlay.set(source);
                 }
             }
             Command::Keys(leg, keys) => {

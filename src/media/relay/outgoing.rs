@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::incoming::{MAX_SOUND, Sound};
 use super::line::Line;
+use super::overlay::Overlay;
 use super::{Datagram, Reports};
 use crate::domain::call::LegId;
 use crate::domain::entropy::Entropy;
@@ -54,7 +55,7 @@ pub(super) struct Outgoing {
     /// `None`: nothing may be sent now.
     pub to: Option<SocketAddr>,
     pub hears: Hears,
-    pub overlay: Option<Player>,
+    pub overlay: Overlay,
     pub keys: KeySender,
     key_start: u32,
     key_tone: Option<Oscillator>,
@@ -78,7 +79,7 @@ impl Outgoing {
             event: None,
             to: None,
             hears: Hears::Source(Player::new(crate::media::command::Source::Silence)),
-            overlay: None,
+            overlay: Overlay::default(),
             keys: KeySender::default(),
             key_start: 0,
             key_tone: None,
@@ -187,14 +188,9 @@ impl Outgoing {
                 reports.push(Report::Played(self.leg));
             }
         }
-        if let Some(overlay) = &mut self.overlay {
-            let mut above = [0; FRAME];
-            if overlay.fill(&mut above) == Played::Ended {
-                self.overlay = None;
-            }
-            if above.iter().any(|sample| *sample != 0) {
-                samples.iter_mut().zip(above).for_each(|(sample, more)| *sample = under(*sample).saturating_add(more));
-            }
+        let mut above = [0; FRAME];
+        if self.overlay.fill(&mut above) && above.iter().any(|sample| *sample != 0) {
+            samples.iter_mut().zip(above).for_each(|(sample, more)| *sample = under(*sample).saturating_add(more));
         }
         let switched = !matches!(self.last, Last::Made);
         let timestamp = if switched || self.line.lead(now) < -MAX_BEHIND { self.line.present(now) } else { self.line.end() };
@@ -242,13 +238,9 @@ impl Outgoing {
 
     /// Adds the overlay to relayed codes; `false` (nothing written) while the overlay is silent, so that speech passes untouched.
     fn mix(&mut self, law: Law, codes: &[u8], into: &mut [u8]) -> bool {
-        let Some(overlay) = &mut self.overlay else { return false };
         let mut above = [0; MAX_SOUND];
         let Some(above) = above.get_mut(..codes.len()) else { return false };
-        if overlay.fill(above) == Played::Ended {
-            self.overlay = None;
-        }
-        if above.iter().all(|sample| *sample == 0) {
+        if !self.overlay.fill(above) || above.iter().all(|sample| *sample == 0) {
             return false;
         }
         for ((to, code), more) in into.iter_mut().zip(codes).zip(above) {

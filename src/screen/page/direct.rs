@@ -10,7 +10,7 @@ use super::super::line::{UNREACHED, missing};
 use super::super::refusal::Problem;
 use super::super::state::ScreenState;
 use super::{shown, words};
-use crate::domain::call::{CallId, Extension};
+use crate::domain::call::{CallId, Direction, Extension};
 use crate::domain::callback::Callback;
 use crate::domain::status::{LineStatus, LiveCall, LiveState, PhoneState, PhoneStatus, SecondCall, TrunkState};
 use crate::store::callbacks;
@@ -66,6 +66,8 @@ pub struct Second {
     pub name: String,
     /// Who is in call 1.
     pub speaks: String,
+    /// This telephone dialled call 1: only here can it be ended for call 2 (RULES 4), since a far end's menu may ask for the keys.
+    pub dialled: bool,
     /// Who hears the music, since when.
     pub held: Option<Talk>,
     /// The open callback of that number.
@@ -82,21 +84,34 @@ impl Second {
         matches!(self.state, "second" | "swapped")
     }
 
-    /// What can be done beside saving: where it is posted, its class, its words.
-    pub fn buttons(&self) -> Vec<(String, &'static str, &'static str)> {
-        let second = |what: &str| format!("/second-call/{what}");
+    /// What can be done beside saving.
+    pub fn buttons(&self) -> Vec<Button> {
+        let button = |path: String, class, words| Button { path, class, words, end_first: false };
+        let second = |what: &str, class, words| button(format!("/second-call/{what}"), class, words);
+        let take = || second("take", "prendre premier", "Prendre");
+        let end_first = self.dialled.then(|| Button { end_first: true, ..second("take", "finir", "Finir l'appel 1 et prendre") });
         match self.state {
-            "waiting" => vec![(second("take"), "prendre premier", "Prendre"), (second("attendant"), "repondeur", "Répondeur")],
-            "attendant" => vec![(second("take"), "prendre premier", "Prendre")],
+            "waiting" => [take()].into_iter().chain(end_first).chain([second("attendant", "repondeur", "Répondeur")]).collect(),
+            "attendant" => [take()].into_iter().chain(end_first).collect(),
             "second" | "swapped" => vec![
-                (second("done"), "regle", "Réglé"),
-                (second("swap"), "echanger", "Échanger"),
-                (second("resume"), "reprendre", "Reprendre"),
-                (format!("/calls/{}/hangup", self.id), "raccrocher", "Raccrocher"),
+                second("done", "regle", "Réglé"),
+                second("swap", "echanger", "Échanger"),
+                second("resume", "reprendre", "Reprendre"),
+                button(format!("/calls/{}/hangup", self.id), "raccrocher", "Raccrocher"),
             ],
             _ => Vec::new(),
         }
     }
+}
+
+/// A button about a double call.
+pub struct Button {
+    /// Where it is posted.
+    pub path: String,
+    pub class: &'static str,
+    pub words: &'static str,
+    /// Call 1 ends with it.
+    pub end_first: bool,
 }
 
 /// Call 2 of this person's telephone just ended; it can still be said whether it leaves a callback.
@@ -258,6 +273,7 @@ fn one(call: &SecondCall, line: &LineStatus, open: &[Callback], phones: &[&str],
         display: call.display.clone(),
         name: call.name.clone(),
         speaks: live(call.call_1).map(|live| format!("{} {}", live.display, live.name).trim().to_owned()).unwrap_or_default(),
+        dialled: live(call.call_1).is_some_and(|live| live.direction == Direction::Outgoing),
         held,
         known: known.map(open_words),
         form: Form {
