@@ -46,7 +46,6 @@ impl Exchange {
                 if let Some(leg) = self.legs.get_mut(leg) {
                     leg.passes_keys_to = to;
                 }
-                self.media(MediaCommand::PassKeys { leg, on: to.is_some() });
             }
             Effect::Keys(leg, keys) => self.media(MediaCommand::Keys(leg, keys.into_iter().map(Key::sign).collect())),
             Effect::Transfer { leg, accepted } => {

@@ -15,7 +15,7 @@ use crate::sip::message::{Message, Method, Start};
 use crate::sip::uri::Uri;
 use crate::switchboard::input::{Gone, Input, Progress, Refusal};
 
-use super::keys;
+use super::keys::{self, Way};
 use super::legs::{Leg, Side};
 use super::media_plan::{self, Offered};
 use super::{Exchange, Output};
@@ -53,11 +53,7 @@ impl Exchange {
             Event::Reoffered { session, status, sdp } => self.on_reoffered(session, status, sdp.as_deref()),
             Event::Info { session, content_type, body } => {
                 if let (Some(leg), Some(key)) = (self.legs.of(session), keys::of_info(&content_type, &body)) {
-                    // the relay passes on what comes as RTP only
-                    if let Some(to) = self.legs.get(leg).and_then(|leg| leg.passes_keys_to) {
-                        self.media(MediaCommand::Keys(to, vec![key.sign()]));
-                    }
-                    self.inputs.push_back(Input::Key { leg, key });
+                    self.pressed(now, leg, key, Way::Info);
                 }
             }
             Event::Refer { session, request } => self.on_refer(now, session, &request),
@@ -298,7 +294,11 @@ impl Exchange {
                     leg.media.heard = true;
                 }
             }
-            Report::Key(leg, sign) => self.inputs.extend(Key::new(sign).map(|key| Input::Key { leg, key })),
+            Report::Key(leg, sign) => {
+                if let Some(key) = Key::new(sign) {
+                    self.pressed(now, leg, key, Way::Media);
+                }
+            }
             Report::Played(leg) => self.inputs.push_back(Input::Played { leg }),
             Report::Heard(leg, heard) => {
                 let clip = Clip::new(ear::wav(&heard));
@@ -313,6 +313,19 @@ impl Exchange {
                 }
             }
         }
+    }
+
+    /// A key counts once, whichever ways it comes, and goes on to the far end where the keypad is open.
+    fn pressed(&mut self, now: Now, id: LegId, key: Key, way: Way) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let events = leg.media.remote.as_ref().is_some_and(|remote| remote.telephone_event.is_some());
+        if !leg.keys.counts(now.instant, key, way, events) {
+            return;
+        }
+        if let Some(to) = leg.passes_keys_to {
+            self.media(MediaCommand::Keys(to, vec![key.sign()]));
+        }
+        self.inputs.push_back(Input::Key { leg: id, key });
     }
 
     fn on_silence(&mut self, now: Now, id: LegId, seconds: u32) {

@@ -13,14 +13,14 @@ use rappel::domain::hours::{Holidays, Hours, Range};
 use rappel::domain::now::{Instant, Now};
 use rappel::exchange::lines::{LineSettings, Lines, Present};
 use rappel::exchange::{Config, Exchange, Output, Outside, Parts};
-use rappel::media::command::Command;
+use rappel::media::command::{Command, Report};
 use rappel::sip::api::{Flow, Transport};
 use rappel::sip::auth::PhoneAccount;
 use rappel::sip::digest::{Challenge, authorization};
 use rappel::sip::endpoint::Endpoint;
 use rappel::sip::guard::{Guard, GuardConfig, PeerAddress};
 use rappel::sip::identity::IdentitySettings;
-use rappel::sip::message::Message;
+use rappel::sip::message::{Message, Method};
 use rappel::sip::registrar::{Registrar, RegistrarConfig};
 use rappel::sip::wire::{self, Framing, Read};
 use rappel::switchboard::config::{CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
@@ -117,6 +117,12 @@ impl Site {
         self.take();
     }
 
+    /// The relay reports something.
+    pub fn hear(&mut self, report: Report) {
+        self.exchange.handle_report(self.now, report);
+        self.take();
+    }
+
     fn take(&mut self) {
         while let Some(output) = self.exchange.poll_output() {
             match output {
@@ -170,6 +176,34 @@ impl Site {
         });
         ended.collect()
     }
+}
+
+/// The phone answers the call that rings on it; the trunk's ACK has come. Gives the tag of our side towards the trunk.
+pub fn answered(site: &mut Site, call_id: &str, offer: &str, answer: &str) -> String {
+    site.rings(call_id, offer);
+    let ring = site.next(PHONE, |m| m.method() == Some(Method::Invite));
+    site.tell(PHONE, &phone_reply(&ring, answer));
+    let ours = site.reply(TRUNK, 200).to().tag().unwrap().to_owned();
+    site.tell(TRUNK, &request("ACK", "sip:192.168.1.5", TRUNK, call_id, 1, &ours));
+    ours
+}
+
+pub fn phone_reply(ring: &Message, answer: &str) -> Message {
+    let mut reply = Message::reply(ring, 200, Some("phone"));
+    reply.push("Contact", format!("<sip:11@{PHONE}>"));
+    reply.push("Content-Type", "application/sdp");
+    reply.body = answer.as_bytes().to_vec();
+    reply
+}
+
+/// A request of the phone in the dialog that an INVITE of ours began.
+pub fn phone_request(method: &str, ring: &Message, cseq: u32, kind: &str, body: &str) -> Message {
+    let mut message = request(method, "sip:192.168.1.5", PHONE, ring.get("Call-ID").unwrap(), cseq, "");
+    message.set("From", format!("{};tag=phone", ring.get("To").unwrap()));
+    message.set("To", ring.get("From").unwrap());
+    message.push("Content-Type", kind);
+    message.body = body.as_bytes().to_vec();
+    message
 }
 
 pub fn sdp(address: &str) -> String {
