@@ -195,7 +195,9 @@ impl Exchange {
     /// An answer in the ACK of a first 200 that cannot be used ends the call, as it would have in the INVITE (row 21); a later one changes nothing.
     fn on_acked(&mut self, now: Now, session: SessionId, sdp: Option<&[u8]>) {
         let Some(leg) = self.legs.of(session) else { return };
-        let refused = sdp.is_some_and(|sdp| self.take_answer(leg, sdp).is_err());
+        let Some(sdp) = sdp else { return };
+        let refused = self.take_answer(leg, sdp).is_err();
+        self.hold_follows(leg);
         if refused && self.legs.get(leg).is_some_and(|l| l.media.remote.is_none()) {
             self.endpoint.bye(now.instant, session, Some("SIP;cause=488;text=\"No usable media\""));
             self.gone(session, Gone::NeverAcknowledged);
@@ -232,15 +234,21 @@ impl Exchange {
                 let Some((answer, negotiated)) = media_plan::our_answer(&mut leg.media, source, phone, true) else {
                     return self.endpoint.reject_offer(now.instant, session, 488);
                 };
-                let hold = leg.media.remote.as_ref().is_some_and(media_plan::holds);
-                let changed = phone && leg.held != hold;
-                leg.held = hold;
                 self.endpoint.accept_offer(now.instant, session, answer);
                 self.outputs.push_back(Output::Media(MediaCommand::Negotiated { leg: id, with: negotiated }));
-                if changed {
-                    self.inputs.push_back(Input::Held { leg: id, on: hold });
-                }
+                self.hold_follows(id);
             }
+        }
+    }
+
+    /// The phone's hold button, as its last description says.
+    fn hold_follows(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(id).filter(|leg| matches!(leg.side, Side::Phone(_))) else { return };
+        let hold = leg.media.remote.as_ref().is_some_and(media_plan::holds);
+        if leg.held != hold {
+            leg.held = hold;
+            leg.asked = None;
+            self.inputs.push_back(Input::Held { leg: id, on: hold });
         }
     }
 

@@ -97,14 +97,30 @@ impl Site {
         let mut request = request("REGISTER", "sip:192.168.1.5", PHONE, "reg", 1, "");
         request.set("From", "<sip:11@192.168.1.5>;tag=p");
         request.set("To", "<sip:11@192.168.1.5>");
+        self.authorized(request, "REGISTER", "sip:192.168.1.5");
+        self.reply(PHONE, 200);
+    }
+
+    /// The phone sends that request, and again with its password.
+    fn authorized(&mut self, mut request: Message, method: &str, uri: &str) {
         self.tell(PHONE, &request);
         let challenged = self.reply(PHONE, 401);
         let challenge = Challenge::parse(challenged.get("WWW-Authenticate").unwrap()).unwrap();
-        request.set("CSeq", "2 REGISTER");
-        request.replace_first("Via", format!("SIP/2.0/UDP {PHONE};branch=z9hG4bKreg2;rport"));
-        request.push("Authorization", authorization(&challenge, "11", PASSWORD, "REGISTER", "sip:192.168.1.5", "c", 1));
+        request.set("CSeq", format!("2 {method}"));
+        request.replace_first("Via", format!("SIP/2.0/UDP {PHONE};branch=z9hG4bK{method}2;rport"));
+        request.push("Authorization", authorization(&challenge, "11", PASSWORD, method, uri, "c", 1));
         self.tell(PHONE, &request);
-        self.reply(PHONE, 200);
+    }
+
+    /// The phone dials.
+    pub fn dials(&mut self, digits: &str, sdp: &str) {
+        let uri = format!("sip:{digits}@192.168.1.5");
+        let mut invite = request("INVITE", &uri, PHONE, "dialled", 1, "");
+        invite.set("From", "<sip:11@192.168.1.5>;tag=phone");
+        invite.set("To", format!("<{uri}>"));
+        invite.push("Content-Type", "application/sdp");
+        invite.body = sdp.as_bytes().to_vec();
+        self.authorized(invite, "INVITE", &uri);
     }
 
     pub fn tell(&mut self, from: &str, message: &Message) {
