@@ -538,11 +538,11 @@ fn an_emergency_call_takes_the_channel_of_an_attendants_call_first() {
 }
 
 #[test]
-fn a_second_message_of_one_number_joins_the_first_in_one_callback() {
+fn further_messages_of_one_number_join_the_first_in_one_callback() {
     let mut house = house();
-    for n in 1..=2 {
+    for n in 1..=12 {
         house.tell(call(CALLER, known("0639980001")), &[&format!("open {n} incoming")]);
-        let opened = house.effects(Input::Recorded(Seq(if n == 1 { 1 } else { 5 })));
+        let opened = house.effects(Input::Recorded(Seq(4 * n as u64 - 3)));
         assert_eq!(opened.len(), 2, "{opened:?}");
         house.press(b'1', &[&says(NAME)]);
         house.name_said();
