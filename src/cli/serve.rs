@@ -18,6 +18,7 @@ use crate::shell::web::Agency;
 use crate::sip::api::{Credentials, Transport};
 use crate::sip::guard::PeerAddress;
 use crate::sip::identity::{CallerIdHeader, IdentitySettings};
+use crate::store::Keep;
 use crate::switchboard::config::{AttendantRules, KeypadRules};
 
 /// The folder where the records stand: `[store] path`, else what the service manager gives, else `./var`.
@@ -142,7 +143,6 @@ pub(super) fn service(config: &Config, sign_in: SignIn) -> Service {
         ring: config.line.ring.clone(),
         ring_time: config.line.ring_time,
         attendant: attendant(config),
-        clips_days: config.retention.clips_days,
         waiting_after: config.line.waiting_after,
         offer_time: config.line.offer_time,
         keypad: KeypadRules { code: config.keypad.code.clone(), required: config.keypad.required, idle: config.keypad.idle },
@@ -163,7 +163,7 @@ pub(super) fn service(config: &Config, sign_in: SignIn) -> Service {
             transactions: config.limits.transactions,
         },
         state: state_folder(config),
-        calls_days: config.retention.calls_days,
+        keep: Keep { calls: config.retention.calls_days, clips: config.retention.clips_days },
         web_listen: config.web.listen.clone(),
         web_hosts: config.web.hosts.clone(),
     }

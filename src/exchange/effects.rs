@@ -46,7 +46,6 @@ impl Exchange {
                 if let Some(leg) = self.legs.get_mut(leg) {
                     leg.passes_keys_to = to;
                 }
-                self.media(MediaCommand::PassKeys { leg, on: to.is_some() });
             }
             Effect::Keys(leg, keys) => self.media(MediaCommand::Keys(leg, keys.into_iter().map(Key::sign).collect())),
             Effect::Transfer { leg, accepted } => {
@@ -161,12 +160,15 @@ impl Exchange {
         self.endpoint.answer(now.instant, session, sdp);
     }
 
-    /// Our answer to a caller's offer, and the relay told of it. `None` without an offer.
+    /// Our answer to a caller's offer, and the relay told of it once: what is said again agrees nothing new. `None` without an offer.
     fn answer_caller(&mut self, id: LegId) -> Option<Vec<u8>> {
         let leg = self.legs.get_mut(id)?;
         let phone = matches!(leg.side, Side::Phone(_));
+        let first = leg.media.version == 0;
         let (sdp, negotiated) = media_plan::our_answer(&mut leg.media, leg.source, phone, false)?;
-        self.media(MediaCommand::Negotiated { leg: id, with: negotiated });
+        if first {
+            self.media(MediaCommand::Negotiated { leg: id, with: negotiated });
+        }
         Some(sdp)
     }
 

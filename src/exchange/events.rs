@@ -14,7 +14,7 @@ use crate::sip::message::{Message, Method, Start};
 use crate::sip::uri::Uri;
 use crate::switchboard::input::{Gone, Input, Progress, Refusal};
 
-use super::keys;
+use super::keys::{self, Way};
 use super::legs::{Leg, Side};
 use super::media_plan::{self, Offered};
 use super::{Exchange, Output};
@@ -56,11 +56,7 @@ impl Exchange {
             Event::Reoffered { session, status, sdp } => self.on_reoffered(session, status, sdp.as_deref()),
             Event::Info { session, content_type, body } => {
                 if let (Some(leg), Some(key)) = (self.legs.of(session), keys::of_info(&content_type, &body)) {
-                    // the relay passes on what comes as RTP only
-                    if let Some(to) = self.legs.get(leg).and_then(|leg| leg.passes_keys_to) {
-                        self.media(MediaCommand::Keys(to, vec![key.sign()]));
-                    }
-                    self.inputs.push_back(Input::Key { leg, key });
+                    self.pressed(now, leg, key, Way::Info);
                 }
             }
             Event::Refer { session, request } => self.on_refer(now, session, &request),
@@ -202,7 +198,9 @@ impl Exchange {
     /// An answer in the ACK of a first 200 that cannot be used ends the call, as it would have in the INVITE (row 21); a later one changes nothing.
     fn on_acked(&mut self, now: Now, session: SessionId, sdp: Option<&[u8]>) {
         let Some(leg) = self.legs.of(session) else { return };
-        let refused = sdp.is_some_and(|sdp| self.take_answer(leg, sdp).is_err());
+        let Some(sdp) = sdp else { return };
+        let refused = self.take_answer(leg, sdp).is_err();
+        self.hold_follows(leg);
         if refused && self.legs.get(leg).is_some_and(|l| l.media.remote.is_none()) {
             self.endpoint.bye(now.instant, session, Some("SIP;cause=488;text=\"No usable media\""));
             self.gone(session, Gone::NeverAcknowledged);
@@ -239,19 +237,21 @@ impl Exchange {
                 let Some((answer, negotiated)) = media_plan::our_answer(&mut leg.media, source, phone, true) else {
                     return self.endpoint.reject_offer(now.instant, session, 488);
                 };
-                let hold = leg.media.remote.as_ref().is_some_and(media_plan::holds);
-                let changed = phone && leg.held != hold;
-                leg.held = hold;
-                if changed {
-                    // its silence counts from here
-                    leg.asked = None;
-                }
                 self.endpoint.accept_offer(now.instant, session, answer);
                 self.outputs.push_back(Output::Media(MediaCommand::Negotiated { leg: id, with: negotiated }));
-                if changed {
-                    self.inputs.push_back(Input::Held { leg: id, on: hold });
-                }
+                self.hold_follows(id);
             }
+        }
+    }
+
+    /// The phone's hold button, as its last description says.
+    fn hold_follows(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(id).filter(|leg| matches!(leg.side, Side::Phone(_))) else { return };
+        let hold = leg.media.remote.as_ref().is_some_and(media_plan::holds);
+        if leg.held != hold {
+            leg.held = hold;
+            leg.asked = None;
+            self.inputs.push_back(Input::Held { leg: id, on: hold });
         }
     }
 
@@ -306,7 +306,11 @@ impl Exchange {
                     leg.media.heard = true;
                 }
             }
-            Report::Key(leg, sign) => self.inputs.extend(Key::new(sign).map(|key| Input::Key { leg, key })),
+            Report::Key(leg, sign) => {
+                if let Some(key) = Key::new(sign) {
+                    self.pressed(now, leg, key, Way::Media);
+                }
+            }
             Report::Played(leg) => self.inputs.push_back(Input::Played { leg }),
             Report::Heard(leg, heard) => {
                 let clip = Clip::new(ear::wav(&heard));
@@ -321,6 +325,19 @@ impl Exchange {
                 }
             }
         }
+    }
+
+    /// A key counts once, whichever ways it comes, and goes on to the far end where the keypad is open.
+    fn pressed(&mut self, now: Now, id: LegId, key: Key, way: Way) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let events = leg.media.remote.as_ref().is_some_and(|remote| remote.telephone_event.is_some());
+        if !leg.keys.counts(now.instant, key, way, events) {
+            return;
+        }
+        if let Some(to) = leg.passes_keys_to {
+            self.media(MediaCommand::Keys(to, vec![key.sign()]));
+        }
+        self.inputs.push_back(Input::Key { leg: id, key });
     }
 
     fn on_silence(&mut self, now: Now, id: LegId, seconds: u32) {

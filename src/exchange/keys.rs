@@ -1,6 +1,61 @@
-//! Keys that a peer presses: from the relay (RFC 4733, in-band) and from INFO in a dialog. Neither is ever logged.
+//! Keys that a peer presses: from the relay (RFC 4733, in-band) and from INFO in a dialog, each once. Neither is ever logged.
+
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::domain::key::Key;
+use crate::domain::now::Instant;
+
+/// A key that comes again the other way within this time is the same one: RFC 4733 tells a key at its end, which may be held down, and an INFO may
+/// come after a retransmission (RFC 3261 17.1.2.2: 500 ms, then another second).
+const SAME: Duration = Duration::from_secs(2);
+/// Keys whose other copy may be on its way.
+const MAX_COPIES: usize = 16;
+
+/// How a key came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// With the sound: RFC 4733, or in-band.
+    Media,
+    Info,
+}
+
+/// The keys that a leg pressed lately. No Debug of what they were.
+#[derive(Clone, Default)]
+pub struct Keys {
+    /// It sends RFC 4733 keys.
+    events: bool,
+    /// Those of which a copy may come the other way.
+    single: VecDeque<(Instant, Way, Key)>,
+}
+
+impl Keys {
+    /// Is it a key of its own, no copy of one that came the other way? `events`: the leg negotiated telephone-event.
+    pub fn counts(&mut self, now: Instant, key: Key, way: Way, events: bool) -> bool {
+        // a leg that was seen to send them says all its keys so
+        self.events |= events && way == Way::Media;
+        if self.events && way == Way::Info {
+            return false;
+        }
+        self.single.retain(|(at, ..)| now.since(*at) <= SAME);
+        let copy = self.single.iter().position(|(_, other, same)| *other != way && *same == key);
+        if let Some(at) = copy {
+            self.single.remove(at);
+            return false;
+        }
+        if self.single.len() >= MAX_COPIES {
+            self.single.pop_front();
+        }
+        self.single.push_back((now, way, key));
+        true
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys")
+    }
+}
 
 /// The key of an INFO body: `application/dtmf-relay` ("Signal=5") or `application/dtmf` ("5"), as phones send them (no RFC
 /// defines either). `None` for any other body.
@@ -26,6 +81,42 @@ pub fn of_info(content_type: &str, body: &[u8]) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `r1` and `i1` are a key 1 by RTP and by INFO, a number passes milliseconds; what counts.
+    fn counted(events: bool, told: &str) -> String {
+        let (mut keys, mut now, mut counted) = (Keys::default(), Instant(0), String::new());
+        for word in told.split(' ') {
+            let way = match word.as_bytes()[0] {
+                b'r' => Way::Media,
+                b'i' => Way::Info,
+                _ => {
+                    now += Duration::from_millis(word.parse().unwrap());
+                    continue;
+                }
+            };
+            let key = Key::new(word.as_bytes()[1]).unwrap();
+            if keys.counts(now, key, way, events) {
+                counted.push(char::from(key.sign()));
+            }
+        }
+        counted
+    }
+
+    #[test]
+    fn a_key_that_comes_both_ways_counts_once_in_either_order() {
+        assert_eq!(counted(true, "r1 30 i1 200 r1 30 i1"), "11");
+        assert_eq!(counted(true, "i1 90 r1 200 i2 90 r2"), "12");
+        assert_eq!(counted(true, "i1 1900 r1"), "1", "held down");
+        assert_eq!(counted(true, "i1 50 i2 50 r1 100 r2 2500 i2"), "12", "a leg seen to send events says all keys so");
+        assert_eq!(counted(false, "r1 300 i1 200 i2 300 r2"), "12", "in-band beside INFO");
+    }
+
+    #[test]
+    fn keys_that_come_one_way_only_all_count() {
+        assert_eq!(counted(true, "i1 10 i1 10 i1 3000 i1"), "1111", "INFO alone, whatever was negotiated");
+        assert_eq!(counted(true, "r1 10 r1 10 r2"), "112");
+        assert_eq!(counted(false, "r1 2001 i1 5000 i1"), "111", "a voice that was a key once silences no INFO");
+    }
 
     #[test]
     fn both_forms_of_info_are_read_and_nothing_else() {

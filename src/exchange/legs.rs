@@ -7,6 +7,8 @@ use crate::domain::call::{Extension, LegId};
 use crate::sip::api::SessionId;
 use crate::sip::sdp::Description;
 
+use super::keys::Keys;
+
 /// Legs that we opened for an incoming INVITE have this bit; those the switchboard names do not.
 const OURS: u64 = 1 << 63;
 
@@ -48,6 +50,8 @@ pub struct Leg {
     pub refused: Option<u16>,
     /// It takes UPDATE in a dialog.
     pub takes_update: bool,
+    /// The keys that it pressed lately.
+    pub keys: Keys,
     /// Keys that it presses go on to that leg.
     pub passes_keys_to: Option<LegId>,
     /// Seconds of silence at which the phone was last asked whether it lives.
@@ -66,6 +70,7 @@ impl Leg {
             held: false,
             refused: None,
             takes_update: false,
+            keys: Keys::default(),
             passes_keys_to: None,
             asked: None,
         }

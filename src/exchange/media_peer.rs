@@ -43,6 +43,10 @@ impl Exchange {
         let Some((side, source)) = self.legs.get(id).map(|leg| (leg.side.clone(), leg.source)) else { return Ok(()) };
         let remote = self.read_description(&side, source, sdp)?;
         let Some(leg) = self.legs.get_mut(id) else { return Ok(()) };
+        // the 200 says again what the 18x said (RFC 3261 13.2.1): nothing new is agreed
+        if !leg.media.offered && leg.media.remote.as_ref() == Some(&remote) {
+            return Ok(());
+        }
         let negotiated = media_plan::their_answer(&mut leg.media, source, matches!(side, Side::Phone(_)), remote);
         self.media(MediaCommand::Negotiated { leg: id, with: negotiated });
         Ok(())

@@ -92,8 +92,11 @@ fn negotiated(remote: &Description, source: IpAddr, phone: bool, event_in: Optio
     }
 }
 
-/// Between two prompts: 275 ms, in samples.
-const PAUSE: usize = 2_200;
+/// From the last sound of a prompt to the first of the next: 285 ms, in samples. Looked at in frames of 20 ms that is never less than 250 nor more than 300.
+const PAUSE: usize = 2_280;
+/// A file's own silence at its ends: looks of 5 ms with a lower mean square than this (that of an RMS of 60).
+const LOOK: usize = 40;
+const QUIET: i64 = 60 * 60;
 
 /// "Speak now."
 fn signal() -> Arc<[i16]> {
@@ -140,11 +143,12 @@ impl Sounds {
             Sound::Music => Source::Loop(self.music.clone()),
             Sound::HoldMusic => Source::Loop(self.held.clone()),
             Sound::SaidBack { before, clip, after } => {
-                let clip = prompt::decode(clip.as_bytes()).ok();
-                let before: Vec<_> = before.iter().filter_map(|n| self.prompt(n)).collect();
-                Source::Once(before.into_iter().chain(clip).chain(after.iter().filter_map(|n| self.prompt(n))).collect())
+                let mut parts = self.parts(before);
+                parts.extend(prompt::decode(clip.as_bytes()).ok().map(Some));
+                parts.extend(self.parts(after));
+                spaced(&parts)
             }
-            Sound::Prompts(names) => Source::Once(names.iter().filter_map(|n| self.prompt(n)).collect()),
+            Sound::Prompts(names) => spaced(&self.parts(names)),
         }
     }
 
@@ -156,12 +160,16 @@ impl Sounds {
         self.held = with_word(&self.music, self.prompts.get("patienter").as_deref());
     }
 
+    /// What is said; `None` is a pause.
+    fn parts(&mut self, names: &[&'static str]) -> Vec<Option<Arc<[i16]>>> {
+        names.iter().filter_map(|name| if *name == spoken::PAUSE { Some(None) } else { self.prompt(name).map(Some) }).collect()
+    }
+
     fn prompt(&mut self, name: &'static str) -> Option<Arc<[i16]>> {
         if let Some(known) = self.cache.get(name) {
             return Some(known.clone());
         }
         let samples = match name {
-            spoken::PAUSE => Arc::from(vec![0; PAUSE]),
             spoken::SIGNAL => signal(),
             _ => self.prompts.get(name)?,
         };
@@ -170,8 +178,65 @@ impl Sounds {
     }
 }
 
+/// With pauses that are as long as they are heard, whatever silence the files themselves begin and end with.
+fn spaced(parts: &[Option<Arc<[i16]>>]) -> Source {
+    let sound = |at: usize| parts.get(at).and_then(Option::as_deref).unwrap_or_default();
+    let part = |(at, part): (usize, &Option<Arc<[i16]>>)| {
+        part.clone().unwrap_or_else(|| {
+            let own = quiet(sound(at.wrapping_sub(1)).rchunks(LOOK)) + quiet(sound(at + 1).chunks(LOOK));
+            vec![0; PAUSE.saturating_sub(own)].into()
+        })
+    };
+    Source::Once(parts.iter().enumerate().map(part).collect())
+}
+
+/// Samples of silence before the first look that is none; a pause's length at most.
+fn quiet<'a>(looks: impl Iterator<Item = &'a [i16]>) -> usize {
+    let is_quiet = |look: &&[i16]| {
+        let energy: i64 = look.iter().map(|sample| i64::from(*sample) * i64::from(*sample)).sum();
+        energy < QUIET * look.len() as i64
+    };
+    looks.take(PAUSE / LOOK).take_while(is_quiet).map(<[i16]>::len).sum()
+}
+
 /// The music over and over for 30 s, then the word.
 fn with_word(music: &[i16], word: Option<&[i16]>) -> Arc<[i16]> {
     let music = music.iter().copied().cycle().take(if music.is_empty() { 0 } else { WORD_EACH * RATE });
     music.chain(word.unwrap_or_default().iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::FRAME;
+
+    /// Milliseconds of the longest silence, in frames of 20 ms as a peer gets them, the first one cut there.
+    fn silence(source: &Source, cut: usize) -> usize {
+        let Source::Once(parts) = source else { panic!("{source:?}") };
+        let heard: Vec<i16> = parts.iter().flat_map(|part| part.iter()).map(|sample| Law::A.decode(Law::A.encode(*sample))).collect();
+        let (mut longest, mut run) = (0, 0);
+        for frame in heard[cut..].chunks(FRAME) {
+            let energy: i64 = frame.iter().map(|sample| i64::from(*sample) * i64::from(*sample)).sum();
+            run = if energy < QUIET * frame.len() as i64 { run + 1 } else { 0 };
+            longest = longest.max(run);
+        }
+        longest * 20
+    }
+
+    #[test]
+    fn between_two_pairs_of_a_number_250_to_300_ms_of_silence_are_heard() {
+        let (prompts, _) = Prompts::built_in();
+        let mut sounds = Sounds::new(prompts, None);
+        let pairs: Vec<String> = (0..100).map(|n| format!("{n:02}")).collect();
+        for (n, first) in pairs.iter().enumerate() {
+            for second in [&pairs[(n + 1) % 100], &pairs[(n + 37) % 100], &pairs[n % 10]] {
+                let words = spoken::pairs(&format!("{first}{second}"));
+                let source = sounds.source(&Sound::Prompts(words));
+                for cut in (0..FRAME).step_by(20) {
+                    let heard = silence(&source, cut);
+                    assert!((250..=300).contains(&heard), "{first} {second} cut at {cut}: {heard} ms");
+                }
+            }
+        }
+    }
 }

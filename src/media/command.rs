@@ -63,12 +63,6 @@ pub enum Command {
     Overlay(LegId, Option<Source>),
     /// Keys to the peer of this leg as RFC 4733.
     Keys(LegId, Vec<u8>),
-    /// From now on the keys that the peer of this leg presses go on to whoever it is joined with (off at first: they are
-    /// commands, and are removed). Reported either way.
-    PassKeys {
-        leg: LegId,
-        on: bool,
-    },
     /// Take down what the peer of this leg says, until `Report::Heard`. A leg that is joined is not listened to any more.
     Listen(LegId, Terms),
     StopListening(LegId),
@@ -124,7 +118,6 @@ impl fmt::Debug for Command {
             Command::Play(leg, source) => write!(f, "Play({leg:?}, {source:?})"),
             Command::Overlay(leg, source) => write!(f, "Overlay({leg:?}, {source:?})"),
             Command::Keys(leg, keys) => write!(f, "Keys({leg:?}, {})", "•".repeat(keys.len())),
-            Command::PassKeys { leg, on } => write!(f, "PassKeys({leg:?}, {on})"),
             Command::Listen(leg, terms) => write!(f, "Listen({leg:?}, {terms:?})"),
             Command::StopListening(leg) => write!(f, "StopListening({leg:?})"),
             Command::Close(leg) => write!(f, "Close({leg:?})"),

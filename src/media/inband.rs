@@ -59,6 +59,11 @@ impl InbandReader {
         key
     }
 
+    /// The key that was told goes on.
+    pub fn sounds(&self) -> bool {
+        self.told
+    }
+
     fn look(&mut self) -> Option<u8> {
         let found = self.samples.get(FRAME..).and_then(detect);
         let same = found.filter(|pair| Some(*pair) == self.last);

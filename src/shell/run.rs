@@ -23,7 +23,7 @@ use crate::sip::auth::PhoneAccount;
 use crate::sip::endpoint::{Config as EndpointConfig, Endpoint};
 use crate::sip::guard::{Guard, GuardConfig, PeerAddress};
 use crate::sip::registrar::{Registrar, RegistrarConfig};
-use crate::store::{self, StoreError};
+use crate::store::{self, Keep, StoreError};
 use crate::switchboard::config::{AttendantRules, CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
 use crate::switchboard::input::Seq;
 use crate::switchboard::line::Line;
@@ -61,8 +61,6 @@ pub struct Service {
     pub ring: Vec<crate::domain::call::Extension>,
     pub ring_time: Duration,
     pub attendant: Option<AttendantRules>,
-    /// Words of callers are kept no longer (`retention.clips_days`).
-    pub clips_days: u32,
     pub waiting_after: Duration,
     pub offer_time: Duration,
     pub keypad: KeypadRules,
@@ -79,8 +77,8 @@ pub struct Service {
     pub silence_seconds: u32,
     pub limits: Limits,
     pub state: PathBuf,
-    /// Rows older than that many days are erased.
-    pub calls_days: u32,
+    /// What is older is erased.
+    pub keep: Keep,
     pub web_listen: Vec<SocketAddr>,
     pub web_hosts: Vec<String>,
 }
@@ -119,7 +117,7 @@ pub type Reloader = Box<dyn Fn() -> Result<(Reload, Plan), String> + Send>;
 pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
     let now = clock::now();
     let mut opened = store::open(&service.state, now.wall)?;
-    opened.keep_calls = Some(chrono::Days::new(u64::from(service.calls_days)));
+    opened.keep = Some(service.keep);
     let kept = Kept::of(&mut opened);
     let readers = opened.readers();
     if opened.torn > 0 {
@@ -148,7 +146,6 @@ pub fn serve(service: Service, reload: Reloader) -> Result<(), RunError> {
         targets,
         agency: service.agency.clone(),
         sign_in: service.sign_in.clone(),
-        clips_days: service.clips_days,
     };
     let announcements = Announcements::new(service.prompts.clone(), &service.state);
     let (folders, music, sounds_inbox) = (announcements.clone(), service.hold_music.clone(), inbox.clone());

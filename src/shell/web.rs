@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -13,7 +12,7 @@ use crate::domain::status::LineStatus;
 use crate::exchange::LadderOf;
 use crate::screen::{self, Asked, LadderWanted, Plan, ScreenParts, ScreenState, SignIn};
 use crate::sip::api::Transport;
-use crate::store::{self, Readers, StoreError, Writer};
+use crate::store::{Readers, Writer};
 
 use super::clock::{self, System};
 use super::control::{Behind, Control};
@@ -21,8 +20,6 @@ use super::dns;
 use super::run::RunError;
 use super::signalling::Inbox;
 
-/// How often recordings whose time is over are looked for.
-const SWEEP: Duration = Duration::from_secs(600);
 /// Commands of the page on their way to the signalling thread.
 const MAX_ASKED: usize = 64;
 
@@ -47,8 +44,6 @@ pub struct Web {
     pub inbox: mpsc::Sender<Inbox>,
     /// Each trunk's name and transport, to be followed by the resolver.
     pub targets: Vec<(String, Transport)>,
-    /// Words of callers are kept no longer.
-    pub clips_days: u32,
 }
 
 impl Web {
@@ -62,7 +57,6 @@ impl Web {
         let (ladders, wanted) = mpsc::channel(MAX_ASKED);
         tokio::spawn(forward_ladders(wanted, self.inbox.clone()));
         let control = Control::bind(&self.state)?;
-        tokio::spawn(sweep(self.writer.clone(), self.clips_days));
         let (writer, line, dir) = (self.writer.clone(), self.inbox, self.state);
         tokio::spawn(control.serve(Behind { writer, clock: Arc::new(|| clock::now().wall), line, dir }));
         let state = ScreenState::new(ScreenParts {
@@ -88,21 +82,6 @@ impl Web {
             tokio::spawn(screen::serve::serve(listener, router.clone(), std::future::pending()));
         }
         Ok(())
-    }
-}
-
-/// Erases words of callers whose time is over, as long as the service runs.
-async fn sweep(writer: Writer, days: u32) {
-    let mut hour = tokio::time::interval(SWEEP);
-    loop {
-        hour.tick().await;
-        let now = clock::now().wall;
-        match writer.run(move |conn| store::clips::sweep(conn, now, days)).await {
-            Ok(0) => {}
-            Ok(erased) => tracing::info!(erased, "recordings whose time was over are erased"),
-            Err(StoreError::Stopped) => return,
-            Err(error) => tracing::warn!(%error, "recordings whose time is over cannot be erased yet"),
-        }
     }
 }
 

@@ -71,7 +71,7 @@ pub struct Invite {
 pub enum Event {
     /// An INVITE outside a dialog; 100 has been sent. `offer` is its SDP body, if any.
     Invite { session: SessionId, peer: Peer, flow: Flow, request: Box<Message>, offer: Option<Vec<u8>> },
-    /// A provisional of our INVITE above 100, with the SDP it carried.
+    /// A provisional of our INVITE, with the SDP it carried. A 100 is a sign of life alone.
     Provisional { session: SessionId, status: u16, sdp: Option<Vec<u8>> },
     /// Our INVITE was answered; ACK has been sent. Other forks' 2xx are ACKed and BYEd by the endpoint itself.
     Accepted { session: SessionId, response: Box<Message>, sdp: Option<Vec<u8>> },

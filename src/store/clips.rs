@@ -38,7 +38,7 @@ pub(super) fn kept_only(conn: &Connection, entries: &mut [Callback]) -> Result<(
 }
 
 /// Erases those whose time is over: 24 h after their callback closed, or past `days`. Returns how many.
-pub fn sweep(conn: &Connection, now: DateTime<Utc>, days: u32) -> Result<usize, StoreError> {
+pub(super) fn sweep(conn: &Connection, now: DateTime<Utc>, days: u32) -> Result<usize, StoreError> {
     let oldest = now - TimeDelta::days(days.into());
     let named = "SELECT 1 FROM callbacks b, json_each(b.data, '$.clips') c WHERE c.value = clips.call";
     let sql = format!(

@@ -59,8 +59,8 @@ pub(super) struct Thread {
 
 impl Thread {
     pub(super) fn new(opened: Opened, queue: Receiver<Task>, clock: Clock, done: Done, (seen, news): (Arc<Seen>, News)) -> Thread {
-        let Opened { conn, journal, lock, unsaved, keep_calls, alive, .. } = opened;
-        let retention = keep_calls.map(|days| Retention::new(days, alive));
+        let Opened { conn, journal, lock, unsaved, keep, alive, .. } = opened;
+        let retention = keep.map(|keep| Retention::new(keep, alive));
         let (lost, tried, replayed) = (0, Instant::ZERO, 0);
         Thread { conn, journal, _lock: lock, queue, clock, done, seen, news, retention, unsaved, lost, tried, replayed }
     }

@@ -28,5 +28,6 @@ pub mod writer;
 pub use error::StoreError;
 pub use open::{Opened, open, open_beside, open_for_changes};
 pub use readers::Readers;
+pub use retention::Keep;
 pub use takeover::STOPPED;
 pub use writer::{Health, Writer, WriterThread};

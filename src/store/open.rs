@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Utc};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use rustix::fs::{FlockOperation, flock};
@@ -15,6 +15,7 @@ use super::create;
 use super::error::StoreError;
 use super::journal::Journal;
 use super::readers::Readers;
+use super::retention::Keep;
 use super::takeover;
 use crate::domain::call::{CallId, Record};
 use crate::domain::callback::{Callback, CallbackId};
@@ -50,8 +51,8 @@ pub struct Opened {
     pub callbacks: Vec<Callback>,
     pub next_callback: CallbackId,
     pub stranded: Vec<Stranded>,
-    /// Rows older than this are erased day by day; `None`: kept for ever. For whoever starts the writer to set.
-    pub keep_calls: Option<Days>,
+    /// What is older is erased day by day; `None`: kept for ever. For whoever starts the writer to set.
+    pub keep: Option<Keep>,
     /// When the process before this one last wrote.
     pub alive: Option<DateTime<Utc>>,
     pub names: Names,
@@ -94,7 +95,7 @@ pub fn open(dir: &Path, now: DateTime<Utc>) -> Result<Opened, StoreError> {
         next_callback: taken.next_callback,
         stranded: taken.stranded,
         interrupted: taken.interrupted,
-        keep_calls: None,
+        keep: None,
         alive: taken.alive,
         outage: taken.outage,
         replayed: taken.replayed,

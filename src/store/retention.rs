@@ -1,4 +1,5 @@
-//! What is older than `[retention] calls_days` is erased, once a day, a few rows at a time. A callback that is open keeps its calls.
+//! What is older than `[retention] calls_days` is erased, once a day, a few rows at a time. A callback that is open keeps its calls. Recordings whose
+//! time is over are looked for every ten minutes.
 //!
 //! A wall clock that is wrong must not erase the records: after a jump of it, or a start that seems to come a month after the last
 //! sign of life, a day passes first.
@@ -8,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use super::clips;
 use super::error::StoreError;
 use crate::domain::now::{Instant, Now};
 
@@ -15,37 +17,56 @@ use crate::domain::now::{Instant, Now};
 const BATCH: i64 = 500;
 /// Between two rounds.
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Between two looks at the recordings.
+const SWEEP: Duration = Duration::from_secs(600);
 /// The wall clock may drift from the monotonic one by that much in a day; more was a jump.
 const DRIFT: TimeDelta = TimeDelta::minutes(5);
 /// A start after a longer silence waits a day before it erases.
 const SILENCE: TimeDelta = TimeDelta::days(31);
 
+/// Days that records are kept (`[retention]`).
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    pub calls: u32,
+    pub clips: u32,
+}
+
 /// When the next round is due, and by which clocks.
 #[derive(Debug)]
 pub(super) struct Retention {
-    keep: Days,
+    keep: Keep,
     alive: Option<DateTime<Utc>>,
-    /// Both clocks at the last look, and when the next round begins.
+    /// Both clocks at the last look, and when the next round of rows and of recordings begins.
     seen: Option<Now>,
     next: Instant,
+    next_sweep: Instant,
 }
 
 impl Retention {
     /// `alive`: the last sign of life of the process before this one.
-    pub(super) fn new(keep: Days, alive: Option<DateTime<Utc>>) -> Retention {
-        Retention { keep, alive, seen: None, next: Instant::ZERO }
+    pub(super) fn new(keep: Keep, alive: Option<DateTime<Utc>>) -> Retention {
+        Retention { keep, alive, seen: None, next: Instant::ZERO, next_sweep: Instant::ZERO }
     }
 
     /// A batch, when it is time; called about once a second while nothing else is to be written.
     pub(super) fn turn(&mut self, conn: &mut Connection, now: Now) {
         if self.doubtful(now) {
             self.next = now.instant + DAY;
+            self.next_sweep = self.next;
         }
         self.seen = Some(now);
+        if now.instant >= self.next_sweep {
+            self.next_sweep = now.instant + SWEEP;
+            match clips::sweep(conn, now.wall, self.keep.clips) {
+                Ok(0) => {}
+                Ok(erased) => tracing::info!(erased, "recordings whose time was over are erased"),
+                Err(error) => tracing::warn!(%error, "recordings whose time is over cannot be erased yet"),
+            }
+        }
         if now.instant < self.next {
             return;
         }
-        let Some(before) = now.wall.checked_sub_days(self.keep) else { return };
+        let Some(before) = now.wall.checked_sub_days(Days::new(self.keep.calls.into())) else { return };
         match erase(conn, before) {
             // the rest of it in the turns to come
             Ok(rows) if rows > 0 => tracing::info!(rows, "rows past their time are erased"),
@@ -89,6 +110,10 @@ mod tests {
         DateTime::from_timestamp(1_764_000_000 + days * 86_400, 0).unwrap()
     }
 
+    fn keep(calls: u32) -> Keep {
+        Keep { calls, clips: 30 }
+    }
+
     fn now(seconds: u64, wall: DateTime<Utc>) -> Now {
         Now { instant: Instant(seconds * 1_000_000_000), wall }
     }
@@ -129,7 +154,7 @@ mod tests {
     #[test]
     fn rows_past_their_time_go_in_batches_but_never_those_of_an_open_callback() {
         let (_dir, mut conn) = agency();
-        let mut retention = Retention::new(Days::new(50), Some(at(700)));
+        let mut retention = Retention::new(keep(50), Some(at(700)));
         retention.turn(&mut conn, now(1, at(700)));
         assert_eq!(count(&conn, "calls"), 200, "one batch");
         (2..6).for_each(|second| retention.turn(&mut conn, now(second, at(700))));
@@ -145,7 +170,7 @@ mod tests {
     #[test]
     fn a_round_is_once_a_day_and_a_clock_that_jumped_erases_nothing() {
         let (_dir, mut conn) = agency();
-        let mut retention = Retention::new(Days::new(2_000), Some(at(700)));
+        let mut retention = Retention::new(keep(2_000), Some(at(700)));
         retention.turn(&mut conn, now(1, at(700)));
         retention.turn(&mut conn, now(2, at(700) + TimeDelta::days(4_000)));
         assert_eq!(count(&conn, "calls"), 700, "a jump");
@@ -154,9 +179,36 @@ mod tests {
         assert_eq!(count(&conn, "calls"), 700, "less than a day after it");
         retention.turn(&mut conn, later(25));
         assert!(count(&conn, "calls") < 700, "the clock stayed there: it is right");
-        let mut after_a_silence = Retention::new(Days::new(0), Some(at(0)));
+        let mut after_a_silence = Retention::new(keep(0), Some(at(0)));
         let before = count(&conn, "calls");
         after_a_silence.turn(&mut conn, now(1, at(700)));
         assert_eq!(count(&conn, "calls"), before);
+    }
+    #[test]
+    fn recordings_go_within_minutes_of_their_time_but_not_by_a_clock_that_jumped() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut conn, _) = crate::store::open_for_changes(dir.path()).unwrap();
+        let clip = |conn: &Connection, id: i64, closed: DateTime<Utc>| {
+            let data = serde_json::json!({ "clips": [id] }).to_string();
+            let closed = closed.timestamp_millis();
+            conn.execute("INSERT INTO clips (call, at, wav) VALUES (?1, ?2, x'00')", params![id, closed]).unwrap();
+            conn.execute(
+                "INSERT INTO callbacks (id, version, is_open, closed_at, data) VALUES (?1, 1, 0, ?2, ?3)",
+                params![id, closed, data],
+            )
+            .unwrap();
+        };
+        let hours = TimeDelta::hours;
+        let mut retention = Retention::new(keep(365), Some(at(0)));
+        clip(&conn, 1, at(0) - hours(23));
+        retention.turn(&mut conn, now(1, at(0)));
+        assert_eq!(count(&conn, "clips"), 1);
+        retention.turn(&mut conn, now(3_602, at(0) + hours(2)));
+        assert_eq!(count(&conn, "clips"), 1, "it jumped by an hour");
+        retention.turn(&mut conn, now(3_603 + 24 * 3600, at(1) + hours(2)));
+        assert_eq!(count(&conn, "clips"), 0);
+        clip(&conn, 2, at(0) + hours(2));
+        retention.turn(&mut conn, now(3_603 + 24 * 3600 + 601, at(1) + hours(2) + TimeDelta::seconds(601)));
+        assert_eq!(count(&conn, "clips"), 0);
     }
 }

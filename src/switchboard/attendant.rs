@@ -9,7 +9,7 @@
 //!                    |  ^------------------2, or no number---'     |   ^
 //!                    '-(6 s, said again, 6 s; third try)-----------'---'
 //! ```
-//! A key interrupts what is being said. Every time has an end: no event at all leads to `Over` too.
+//! Where `1` or `2` is asked for, `0` is the first digit of another number. A key interrupts what is being said. Every time has an end: no event at all leads to `Over` too.
 
 mod given;
 
@@ -20,6 +20,7 @@ use crate::domain::identity::Caller;
 use crate::domain::key::Key;
 use crate::domain::now::Instant;
 
+use super::booth::ANNOUNCEMENT;
 use super::spoken::{self, PAUSE, SIGNAL};
 
 pub(super) use given::{Details, Given};
@@ -28,8 +29,8 @@ pub(super) use given::{Details, Given};
 const NO_KEY: Duration = Duration::from_secs(6);
 /// A short or foreign number that could be whole is so after this time without another digit.
 const WHOLE: Duration = Duration::from_secs(4);
-/// The report of a sound's end is waited for no longer; longer than all that is said at once.
-const SPOKEN: Duration = Duration::from_secs(40);
+/// The report of a sound's end is waited for no longer: two announcements of the agency's own (`*98N`), and what is said around them.
+const SPOKEN: Duration = Duration::from_secs(2 * ANNOUNCEMENT.as_secs() + 60);
 /// A sound that ends sooner is the one before it, whose report crossed a key.
 const CROSSED: Duration = Duration::from_millis(80);
 /// Past the longest recording its report is waited for that long.
@@ -208,6 +209,8 @@ impl Attendant {
                 self.name(now, acts);
             }
             (Step::Confirming(_), b'2') => self.next_try(now, None, acts),
+            // no choice: a number begins so
+            (Step::Asking | Step::Confirming(_), b'0') => self.begun(now, read, acts),
             // people end a number by it
             (Step::Confirming(_) | Step::Asking | Step::Naming(_), b'#') => {}
             (Step::Asking | Step::Confirming(_), _) if self.again => self.name(now, acts),
@@ -227,10 +230,7 @@ impl Attendant {
                 self.digit(now, digits, read, acts);
             }
             // all over again
-            (Step::Typing(_), b'*') => {
-                self.given.partial.clear();
-                self.ask_number(now, None, acts);
-            }
+            (Step::Typing(_), b'*') => self.ask_number(now, None, acts),
             (Step::Naming(false), _) => {
                 self.step = Step::Naming(true);
                 self.say(now, vec![SIGNAL], acts);
@@ -243,12 +243,26 @@ impl Attendant {
         }
     }
 
+    /// A number is typed where none was asked for: what was read back is not the one.
+    fn begun(&mut self, now: Instant, read: Reader, acts: &mut Vec<Act>) {
+        match self.step {
+            Step::Confirming(_) => self.tries += 1,
+            Step::Asking | Step::Typing(_) | Step::Naming(_) | Step::Recording | Step::Thanking | Step::Over => self.given.rejected = true,
+        }
+        if self.tries >= TRIES {
+            self.name(now, acts);
+        } else {
+            self.again = false;
+            self.digit(now, "0".to_owned(), read, acts);
+        }
+    }
+
     /// One more digit; the last of a French number needs no waiting.
     fn digit(&mut self, now: Instant, digits: String, read: Reader, acts: &mut Vec<Act>) {
         if self.speaking.take().is_some() {
             acts.push(Act::Hush);
         }
-        self.given.partial.clone_from(&digits);
+        self.given.digits(&digits);
         let foreign = digits.starts_with("00");
         if digits.len() >= LONGEST || (!foreign && digits.len() >= NATIONAL) {
             self.typed(now, digits, read, acts);
@@ -262,7 +276,7 @@ impl Attendant {
     fn typed(&mut self, now: Instant, digits: String, read: Reader, acts: &mut Vec<Act>) {
         match read(&digits) {
             Some(number) => {
-                self.given.typed(number);
+                self.given.typed(&digits, number);
                 self.again = false;
                 self.step = Step::Confirming(digits);
                 let words = self.question();

@@ -25,9 +25,11 @@ use super::legs::LegState;
 use super::line::{Line, Phase};
 use super::timers::Owner;
 
-/// A recording ends after that much silence once something was said, and after so much when nothing was.
+/// A recording ends after that much silence once something was said, and after so much when nothing was (docs/decisions/0016).
 const SILENCE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(4);
+/// What a crash leaves of the mark.
+const UNCONFIRMED: &str = "Numéro non confirmé.";
 /// The recording of a caller who is gone is waited for no longer.
 const LAST_REPORT: Duration = Duration::from_millis(500);
 
@@ -59,6 +61,29 @@ impl Attended {
             other => other,
         };
         End { outcome, ..self.end }
+    }
+}
+
+/// What the caller gave, then what a person typed, each once.
+fn beside(given: &str, typed: &str) -> String {
+    if typed.contains(given) {
+        return typed.to_owned();
+    }
+    [given, typed].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+impl Call {
+    /// What is on disk of it for a crash: what its caller gave the attendant, and over it what a person typed.
+    pub(super) fn draft(&self) -> Fields {
+        let typed = self.form.clone();
+        let State::Attendant(Attended { talk: Some(talk), .. }) = &self.state else { return typed };
+        let Details { party, note, unconfirmed, .. } = talk.given.details();
+        // no mark stands in a draft
+        let note = if unconfirmed { beside(&note, UNCONFIRMED) } else { note };
+        let note = beside(&note, typed.note.as_deref().unwrap_or_default());
+        let mut fields = Fields { party: Some(party), ..Fields::default() };
+        fields.merge(typed);
+        Fields { note: Some(note).filter(|note| !note.is_empty()), ..fields }
     }
 }
 
@@ -129,20 +154,19 @@ impl Line {
 
     /// Something happened in the talk.
     fn attendant_hears(&mut self, now: Now, mut call: Call, event: Event, out: &mut Vec<Effect>) {
-        let (mut acts, mut typed) = (Vec::new(), None);
+        let (mut acts, mut typed) = (Vec::new(), false);
         if let State::Attendant(attended) = &mut call.state
             && let Some(talk) = attended.talk.take()
         {
             let (router, before) = (&self.config.router, talk.given.details());
             let talk = talk.handle(now.instant, event, &|digits| router.given(digits), &mut acts);
-            typed = Some(talk.given.details()).filter(|told| told.party != before.party && told.party.number().is_some());
+            let told = talk.given.details();
+            typed = told.party != before.party || (told.confirmed != before.confirmed && !told.presented);
             attended.talk = Some(talk);
         }
-        // a whole number is on disk at once: a crash leaves it in the callback
-        if let Some(Details { party, note, .. }) = typed {
-            let note = Some(note).filter(|note| !note.is_empty());
-            let fields = Box::new(Fields { party: Some(party), note, ..Fields::default() });
-            self.record(Record::Draft { call: call.id, fields }, out);
+        // a whole number is on disk at once, and whether it is the one: a crash leaves it in the callback
+        if typed {
+            self.record(Record::Draft { call: call.id, fields: Box::new(call.draft()) }, out);
         }
         self.carried_out(now, call, acts, out);
     }
@@ -210,7 +234,7 @@ impl Line {
     pub(super) fn attendant_gone(&mut self, now: Now, mut call: Call, why: Gone, before: End, out: &mut Vec<Effect>) {
         if let State::Attendant(attended) = &mut call.state {
             if attended.talk.is_none() {
-                attended.end = End { refuse: Refuse::Cancelled, ..before };
+                attended.end = End { refuse: Refuse::Cancelled, during: before.during.or(attended.end.during), ..before };
             }
             if why == Gone::NeverAcknowledged {
                 attended.nothing = Reason::Failed;
@@ -291,7 +315,8 @@ impl Line {
         });
         let name = if details.presented { call.name.clone() } else { ScreenText::default() };
         // what a person typed of it while it waited
-        let form = call.form.clone();
+        let mut form = call.form.clone();
+        form.note = form.note.map(|typed| beside(&details.note, &typed));
         let party = form.party.clone().unwrap_or(details.party);
         let how = Missed {
             source: Source::Attendant,

@@ -200,7 +200,7 @@ impl Line {
     fn draft(&mut self, second: CallId, fields: Fields, ticket: Option<Ticket>, out: &mut Vec<Effect>) {
         let Some(call) = self.calls.get_mut(&second) else { return };
         call.form.merge(fields);
-        let record = Record::Draft { call: second, fields: Box::new(call.form.clone()) };
+        let record = Record::Draft { call: second, fields: Box::new(call.draft()) };
         let seq = self.record(record, out);
         if let Some(ticket) = ticket {
             self.drafts.insert(seq, ticket);

@@ -131,7 +131,7 @@ impl Line {
         self.touch();
     }
 
-    /// The relay passes keys on exactly while the keypad of the call that the phone is in is open.
+    /// Keys are passed on exactly while the keypad of the call that the phone is in is open.
     pub(super) fn keypad_follows(&mut self, id: CallId, out: &mut Vec<Effect>) {
         let waits = self.calls.get(&id).and_then(phone_and_far).is_some_and(|(_, far)| self.wants_code(id, far).is_some());
         let Some(call) = self.calls.get_mut(&id) else { return };

@@ -27,8 +27,8 @@ pub const MAX_CLOSED: usize = 1_000;
 /// An answered outgoing call of this length closes the callback; one shorter than the second may have been a voicemail.
 const REACHED: Duration = Duration::from_secs(15);
 const SURELY_REACHED: Duration = Duration::from_secs(60);
-/// Recordings that one entry keeps; the newest ones.
-const MAX_CLIPS: usize = 8;
+/// Recordings that one entry keeps, the newest ones: more than anybody leaves before being called back. One that no entry keeps is erased.
+const MAX_CLIPS: usize = 64;
 /// A busy number is tried again after this time.
 pub(super) const BUSY_AGAIN: Duration = Duration::from_secs(600);
 

@@ -2,33 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use rappel::sip::message::{Message, Method};
+use rappel::sip::message::Method;
 
-use crate::rig::{OURS, PHONE, Site, TRUNK, request, sdp, sdp_with};
+use crate::rig::{OURS, PHONE, Site, TRUNK, answered, phone_reply, request, sdp, sdp_with};
 
 /// Nothing was ever to be sent to that address.
 #[track_caller]
 fn nothing_goes_to(site: &Site, address: &str) {
     let address: IpAddr = address.parse().unwrap();
     assert!(site.targets().iter().all(|to| to.ip() != address), "{address}: {:?}", site.targets());
-}
-
-/// The phone answers the call that rings on it; the trunk's ACK has come. Gives the tag of our side towards the trunk.
-fn answered(site: &mut Site, call_id: &str, offer: &str, answer: &str) -> String {
-    site.rings(call_id, offer);
-    let ring = site.next(PHONE, |m| m.method() == Some(Method::Invite));
-    site.tell(PHONE, &phone_reply(&ring, answer));
-    let ours = site.reply(TRUNK, 200).to().tag().unwrap().to_owned();
-    site.tell(TRUNK, &request("ACK", "sip:192.168.1.5", TRUNK, call_id, 1, &ours));
-    ours
-}
-
-fn phone_reply(ring: &Message, answer: &str) -> Message {
-    let mut reply = Message::reply(ring, 200, Some("phone"));
-    reply.push("Contact", format!("<sip:11@{PHONE}>"));
-    reply.push("Content-Type", "application/sdp");
-    reply.body = answer.as_bytes().to_vec();
-    reply
 }
 
 #[test]

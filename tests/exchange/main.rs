@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod addresses;
+mod descriptions;
+mod keys;
 mod refused;
 mod rig;

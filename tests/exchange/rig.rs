@@ -14,14 +14,14 @@ use rappel::domain::now::{Instant, Now};
 use rappel::domain::number::E164;
 use rappel::exchange::lines::{LineSettings, Lines, Present};
 use rappel::exchange::{Config, Exchange, Output, Outside, Parts};
-use rappel::media::command::Command;
+use rappel::media::command::{Command, Report};
 use rappel::sip::api::{Flow, Transport};
 use rappel::sip::auth::PhoneAccount;
 use rappel::sip::digest::{Challenge, authorization};
 use rappel::sip::endpoint::Endpoint;
 use rappel::sip::guard::{Guard, GuardConfig, PeerAddress};
 use rappel::sip::identity::IdentitySettings;
-use rappel::sip::message::Message;
+use rappel::sip::message::{Message, Method};
 use rappel::sip::registrar::{Registrar, RegistrarConfig};
 use rappel::sip::wire::{self, Framing, Read};
 use rappel::switchboard::config::{CallbackRules, KeypadRules, LineConfig, PhoneConfig, TrunkConfig};
@@ -98,14 +98,30 @@ impl Site {
         let mut request = request("REGISTER", "sip:192.168.1.5", PHONE, "reg", 1, "");
         request.set("From", "<sip:11@192.168.1.5>;tag=p");
         request.set("To", "<sip:11@192.168.1.5>");
+        self.authorized(request, "REGISTER", "sip:192.168.1.5");
+        self.reply(PHONE, 200);
+    }
+
+    /// The phone sends that request, and again with its password.
+    fn authorized(&mut self, mut request: Message, method: &str, uri: &str) {
         self.tell(PHONE, &request);
         let challenged = self.reply(PHONE, 401);
         let challenge = Challenge::parse(challenged.get("WWW-Authenticate").unwrap()).unwrap();
-        request.set("CSeq", "2 REGISTER");
-        request.replace_first("Via", format!("SIP/2.0/UDP {PHONE};branch=z9hG4bKreg2;rport"));
-        request.push("Authorization", authorization(&challenge, "11", PASSWORD, "REGISTER", "sip:192.168.1.5", "c", 1));
+        request.set("CSeq", format!("2 {method}"));
+        request.replace_first("Via", format!("SIP/2.0/UDP {PHONE};branch=z9hG4bK{method}2;rport"));
+        request.push("Authorization", authorization(&challenge, "11", PASSWORD, method, uri, "c", 1));
         self.tell(PHONE, &request);
-        self.reply(PHONE, 200);
+    }
+
+    /// The phone dials.
+    pub fn dials(&mut self, digits: &str, sdp: &str) {
+        let uri = format!("sip:{digits}@192.168.1.5");
+        let mut invite = request("INVITE", &uri, PHONE, "dialled", 1, "");
+        invite.set("From", "<sip:11@192.168.1.5>;tag=phone");
+        invite.set("To", format!("<{uri}>"));
+        invite.push("Content-Type", "application/sdp");
+        invite.body = sdp.as_bytes().to_vec();
+        self.authorized(invite, "INVITE", &uri);
     }
 
     pub fn tell(&mut self, from: &str, message: &Message) {
@@ -115,6 +131,12 @@ impl Site {
     pub fn tell_bytes(&mut self, from: &str, bytes: &[u8]) {
         let flow = Flow { transport: Transport::Udp, local: OURS.parse().unwrap(), remote: from.parse().unwrap(), connection: None };
         self.exchange.handle_message(self.now, flow, bytes);
+        self.take();
+    }
+
+    /// The relay reports something.
+    pub fn hear(&mut self, report: Report) {
+        self.exchange.handle_report(self.now, report);
         self.take();
     }
 
@@ -171,6 +193,34 @@ impl Site {
         });
         ended.collect()
     }
+}
+
+/// The phone answers the call that rings on it; the trunk's ACK has come. Gives the tag of our side towards the trunk.
+pub fn answered(site: &mut Site, call_id: &str, offer: &str, answer: &str) -> String {
+    site.rings(call_id, offer);
+    let ring = site.next(PHONE, |m| m.method() == Some(Method::Invite));
+    site.tell(PHONE, &phone_reply(&ring, answer));
+    let ours = site.reply(TRUNK, 200).to().tag().unwrap().to_owned();
+    site.tell(TRUNK, &request("ACK", "sip:192.168.1.5", TRUNK, call_id, 1, &ours));
+    ours
+}
+
+pub fn phone_reply(ring: &Message, answer: &str) -> Message {
+    let mut reply = Message::reply(ring, 200, Some("phone"));
+    reply.push("Contact", format!("<sip:11@{PHONE}>"));
+    reply.push("Content-Type", "application/sdp");
+    reply.body = answer.as_bytes().to_vec();
+    reply
+}
+
+/// A request of the phone in the dialog that an INVITE of ours began.
+pub fn phone_request(method: &str, ring: &Message, cseq: u32, kind: &str, body: &str) -> Message {
+    let mut message = request(method, "sip:192.168.1.5", PHONE, ring.get("Call-ID").unwrap(), cseq, "");
+    message.set("From", format!("{};tag=phone", ring.get("To").unwrap()));
+    message.set("To", ring.get("From").unwrap());
+    message.push("Content-Type", kind);
+    message.body = body.as_bytes().to_vec();
+    message
 }
 
 pub fn sdp(address: &str) -> String {

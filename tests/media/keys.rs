@@ -3,6 +3,7 @@
 use rappel::media::command::{Command, Law, Negotiated, Report};
 use rappel::media::inband::InbandReader;
 use rappel::media::rtp::Header;
+use rappel::media::tone::{Oscillator, Tone};
 
 use crate::rig::*;
 
@@ -61,11 +62,12 @@ fn the_voice_band_copy_of_a_key_is_removed_with_it() {
 }
 
 #[test]
-fn keys_are_passed_on_only_when_told_under_the_other_legs_type_and_line() {
+fn a_key_sent_on_goes_under_the_other_legs_type_and_line() {
     let mut rig = Rig::joined(Law::A, Law::A);
-    rig.tell(Command::PassKeys { leg: A, on: true });
     rig.speak(0, 0, 5, 0x11);
     press(&mut rig, 0, 5, 800, 7, &[4]);
+    assert_eq!(keys(&mut rig), "7");
+    rig.tell(Command::Keys(B, b"7".to_vec()));
     rig.pass(300);
     let sent = rig.take(1);
     assert_continuous(&sent, 60);
@@ -75,11 +77,32 @@ fn keys_are_passed_on_only_when_told_under_the_other_legs_type_and_line() {
     assert!(events.iter().all(|s| s.payload[0] == 7 && s.header.timestamp == events[0].header.timestamp));
     assert_eq!(events.iter().filter(|s| s.payload[1] & 0x80 != 0).count(), 3);
     assert_eq!(events.iter().map(|s| s.header.marker).collect::<Vec<_>>(), [true, false, false, false, false, false, false]);
-    assert_eq!(keys(&mut rig), "7");
-    rig.tell(Command::PassKeys { leg: A, on: false });
-    press(&mut rig, 0, 20, 8000, 7, &[]);
-    rig.pass(300);
-    assert!(rig.take(1).iter().all(|s| s.header.payload_type == 8));
+}
+
+#[test]
+fn a_key_in_the_voice_band_is_told_and_its_sound_goes_no_further() {
+    let mut rig = Rig::new(Law::A, Law::A);
+    let plain = Negotiated { event_out: None, event_in: None, ..negotiated(0, Law::A) };
+    rig.tell(Command::Negotiated { leg: A, with: plain });
+    rig.tell(Command::Join(A, B));
+    rig.speak(0, 0, 5, 0x11);
+    rig.take(1);
+    let mut tone = Oscillator::new(Tone::key(5).unwrap());
+    for n in 5..55 {
+        let mut samples = [0; 160];
+        tone.fill(&mut samples);
+        let codes: Vec<u8> = samples.iter().map(|sample| Law::A.encode(*sample)).collect();
+        rig.hear(0, &packet(8, n, 160 * u32::from(n), &codes));
+        rig.pass(20);
+    }
+    rig.speak(0, 55, 5, 0x11);
+    assert_eq!(keys(&mut rig), "5");
+    let sent = rig.take(1);
+    let sounds = sent.iter().filter(|s| s.payload != [0x11; 160] && s.payload != [0xd5; 160]).count();
+    assert!(sounds <= 1, "{sounds} packets of a key of one second: less than what is read as one");
+    assert!(sent.last().unwrap().payload == [0x11; 160]);
+    assert_continuous(&sent, 40);
+    assert_cadence(&sent, 30);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rappel::domain::call::Record;
-use rappel::domain::callback::{Callback, Source};
+use rappel::domain::callback::{Callback, Fields, Source};
 use rappel::domain::clip::Clip;
 use rappel::domain::identity::Caller;
 use rappel::domain::key::Key;
@@ -251,7 +251,7 @@ fn another_number_is_typed_read_back_and_confirmed() {
     house.played(&[]);
     house.press(b'2', &[&says("numero-saisir")]);
     house.types("0639980003", true, &["draft of 1", &says(READ_BACK)]);
-    house.press(b'1', &[&says(NAME)]);
+    house.press(b'1', &["draft of 1", &says(NAME)]);
     let (callback, _) = house.leaves();
     assert_eq!((callback.party.clone(), marks(&callback).as_str()), (known("0639980003"), "[]"));
     assert_eq!((callback.name.as_str(), callback.note.as_str()), ("", ""), "the name was that of the number the call came from");
@@ -287,7 +287,49 @@ fn row_12b_digits_that_are_no_number_yet_are_kept_too() {
     let mut house = asked_withheld();
     house.types("06399", true, &[]);
     let (callback, _) = house.leaves();
-    assert_eq!((callback.party.display().as_str(), marks(&callback).as_str()), ("06399", "[\"à vérifier\",\"non confirmé\"]"));
+    assert_eq!((callback.party.clone(), marks(&callback).as_str()), (Caller::Withheld, "[\"non confirmé\"]"));
+    assert_eq!(callback.note, "Chiffres tapés : 06399.");
+}
+
+#[test]
+fn row_12b_two_withheld_callers_who_type_the_same_few_digits_have_an_entry_each() {
+    let mut house = house();
+    let mut ids = Vec::new();
+    for n in 1..=2 {
+        house.tell(call(CALLER, Caller::Withheld), &[&format!("open {n} incoming")]);
+        house.effects(Input::Recorded(Seq(if n == 1 { 1 } else { 4 })));
+        house.types("06", true, &[]);
+        ids.push(house.leaves().0.id.0);
+    }
+    assert_eq!(ids, [1, 2]);
+}
+
+#[test]
+fn row_12b_digits_after_a_number_that_was_refused_are_kept_beside_it_and_it_is_not_the_one() {
+    let mut house = asked_withheld();
+    house.types("0639980003", true, &["draft of 1", &says(READ_BACK)]);
+    house.press(b'2', &[&says("numero-saisir")]);
+    house.press(b'0', &["draft of 1", "play in1 Silence"]);
+    house.types("63998", false, &[]);
+    house.press(b'*', &[&says("numero-saisir")]);
+    house.types("0537", true, &[]);
+    let (callback, _) = house.leaves();
+    assert_eq!((callback.party.clone(), marks(&callback).as_str()), (Caller::Withheld, "[\"non confirmé\"]"));
+    assert_eq!(callback.note, "Chiffres tapés : 0639980003, 063998, 0537.");
+    house.at_rest();
+}
+
+#[test]
+fn a_number_typed_where_1_or_2_was_asked_for_is_taken_from_its_first_digit_on() {
+    let mut house = asked_known();
+    house.types("0639980003", true, &["draft of 1", &says(READ_BACK)]);
+    // not that one either
+    house.press(b'0', &["draft of 1", "play in1 Silence"]);
+    house.types("536490001", false, &["draft of 1", &says("numero-relu 05x 36 49 00x 01x numero-valider")]);
+    house.press(b'1', &["draft of 1", &says(NAME)]);
+    let (callback, _) = house.leaves();
+    assert_eq!((callback.party.clone(), marks(&callback).as_str()), (known("0536490001"), "[]"));
+    assert_eq!(callback.note, "");
 }
 
 #[test]
@@ -295,14 +337,16 @@ fn row_12b_three_tries_failed_and_only_the_words_are_sure() {
     let mut house = asked_withheld();
     house.types("0639980003", true, &["draft of 1", &says(READ_BACK)]);
     house.press(b'2', &[&says("numero-saisir")]);
-    house.types("1639980003", true, &[&says("numero-incomplet numero-saisir")]);
-    house.types("0639980003", true, &[&says(READ_BACK)]);
+    house.press(b'1', &["draft of 1", "play in1 Silence"]);
+    house.types("639980003", false, &[&says("numero-incomplet numero-saisir")]);
+    house.types("0639980003", true, &["draft of 1", &says(READ_BACK)]);
     house.press(b'2', &[&says(NAME_AND_NUMBER)]);
     house.name_said();
     house.wait(1_000, &[]);
     let (callback, said) = house.callback(Input::Played { leg: CALLER });
     assert_eq!(said, ["hang up in1", "end 1 attendant: no_phone", "clip of 1, Clip(100 bytes)"]);
     assert_eq!((callback.party.clone(), marks(&callback).as_str()), (known("0639980003"), "[\"non confirmé\"]"));
+    assert_eq!(callback.note, "Chiffres tapés : 1639980003.");
     house.at_rest();
 }
 
@@ -341,9 +385,8 @@ fn a_short_or_foreign_number_is_whole_after_four_seconds_of_silence() {
         house.types(digits, true, &[]);
         house.wait(3_999, &[]);
         let said = says(&format!("numero-relu {read} numero-valider"));
-        let whole = if party.starts_with('+') { vec!["draft of 1", said.as_str()] } else { vec![said.as_str()] };
-        house.wait(1, &whole);
-        house.press(b'1', &[&says(NAME)]);
+        house.wait(1, &["draft of 1", said.as_str()]);
+        house.press(b'1', &["draft of 1", &says(NAME)]);
         assert_eq!(house.leaves().0.party.display(), party);
     }
 }
@@ -361,9 +404,9 @@ fn a_number_that_is_not_whole_is_asked_for_again_and_an_emergency_number_is_none
 fn a_hash_ends_a_number_and_a_star_starts_it_over() {
     let mut house = asked_withheld();
     house.types("123*", true, &[&says("numero-saisir")]);
-    house.types("3949#", true, &[&says("numero-relu 39 49 numero-valider")]);
+    house.types("3949#", true, &["draft of 1", &says("numero-relu 39 49 numero-valider")]);
     house.press(b'#', &[]);
-    house.press(b'1', &[&says(NAME)]);
+    house.press(b'1', &["draft of 1", &says(NAME)]);
 }
 
 // ---------------------------------------------------------------------- keys and times
@@ -402,14 +445,23 @@ fn the_end_of_a_sound_that_a_key_cut_off_is_not_taken_for_the_next_ones() {
 #[test]
 fn without_any_report_the_talk_ends_all_the_same() {
     let mut house = asked_known();
-    house.wait(40_000, &[]);
+    house.wait(180_000, &[]);
     house.wait(6_000, &[&says(ASKED)]);
-    house.wait(46_000, &[&says(NAME)]);
-    house.wait(40_000, &[LISTENS]);
+    house.wait(186_000, &[&says(NAME)]);
+    house.wait(180_000, &[LISTENS]);
     house.wait(12_000, &["stop listening to in1", &says("merci-au-revoir")]);
-    house.wait(40_000, &["hang up in1"]);
+    house.wait(180_000, &["hang up in1"]);
     house.wait(500, &["end 1 missed: left_attendant"]);
     house.at_rest();
+}
+
+#[test]
+fn an_announcement_of_the_agencys_own_is_heard_to_its_end() {
+    let mut house = asked_known();
+    house.press(b'1', &[&says(NAME)]);
+    // what to say and the word on confidentiality, a minute each
+    house.wait(122_000, &[]);
+    house.tell(Input::Played { leg: CALLER }, &[LISTENS]);
 }
 
 // ---------------------------------------------------------------------- ends
@@ -486,11 +538,11 @@ fn an_emergency_call_takes_the_channel_of_an_attendants_call_first() {
 }
 
 #[test]
-fn a_second_message_of_one_number_joins_the_first_in_one_callback() {
+fn further_messages_of_one_number_join_the_first_in_one_callback() {
     let mut house = house();
-    for n in 1..=2 {
+    for n in 1..=12 {
         house.tell(call(CALLER, known("0639980001")), &[&format!("open {n} incoming")]);
-        let opened = house.effects(Input::Recorded(Seq(if n == 1 { 1 } else { 5 })));
+        let opened = house.effects(Input::Recorded(Seq(4 * n as u64 - 3)));
         assert_eq!(opened.len(), 2, "{opened:?}");
         house.press(b'1', &[&says(NAME)]);
         house.name_said();
@@ -533,12 +585,57 @@ fn row_15_second_call_nobody_takes_it_the_attendant_does_and_call_1_never_notice
     house.at_rest();
 }
 
+/// What is on disk of a call, should the process die now.
+fn drafted(effects: &[Effect]) -> Option<Fields> {
+    let of = |effect: &Effect| match effect {
+        Effect::Record(_, Record::Draft { fields, .. }) => Some(fields.as_ref().clone()),
+        _ => None,
+    };
+    effects.iter().find_map(of)
+}
+
+#[test]
+fn what_is_typed_on_the_page_and_what_the_attendant_is_told_are_both_on_disk_and_in_the_callback() {
+    let mut house = waiting();
+    house.wait(14_000, &["overlay 1 None", "answer in1", &says(&format!("accueil-occupe {ASKED}"))]);
+    let types = |house: &mut House, fields: Fields| {
+        let what = SecondCommand::Draft(Box::new(fields));
+        let command = Command::Second { person: "P11".into(), target: Box::new(SecondTarget::default()), what };
+        drafted(&house.effects(Input::Page { ticket: Ticket(7), command })).unwrap()
+    };
+    types(&mut house, Fields { subject: Some("sinistre auto".into()), note: Some("Pressé.".into()), ..Fields::default() });
+    house.types("063998000", true, &[]);
+    let key = |sign| Input::Key { leg: CALLER, key: Key::new(sign).unwrap() };
+    let told = drafted(&house.effects(key(b'3'))).unwrap();
+    assert_eq!((told.party, told.subject.as_deref()), (Some(known("0639980003")), Some("sinistre auto")));
+    assert_eq!(told.note.as_deref(), Some("Appelait du 06 39 98 00 01.\nNuméro non confirmé.\nPressé."));
+    let told = types(&mut house, Fields { name: Some(ScreenText::clean("Durand")), ..Fields::default() });
+    assert_eq!((told.party, told.name.is_some()), (Some(known("0639980003")), true));
+    let told = drafted(&house.effects(key(b'1'))).unwrap();
+    assert_eq!((told.party, told.note.as_deref()), (Some(known("0639980003")), Some("Pressé.")));
+    let (callback, _) = house.leaves();
+    assert_eq!((callback.party, callback.subject.as_str(), callback.note.as_str()), (known("0639980003"), "sinistre auto", "Pressé."));
+}
+
 #[test]
 fn row_16_second_call_sent_away_by_key_0_goes_to_the_attendant() {
     let mut house = waiting();
     phone_key(&mut house, b'0', &["overlay 1 None", "answer in1", &says(&format!("accueil-occupe {ASKED}"))]);
     house.gone(CALLER, Gone::HungUp, &["end 2 missed: left_attendant during 1"]);
     assert_eq!(second(&house), None);
+}
+
+#[test]
+fn a_caller_who_gives_up_before_the_attendant_answers_names_the_call_in_the_way() {
+    let mut house = Plans { attendant: true, phones: &["11"], ..Plans::default() }.house();
+    house.tell(call(CALLER_2, known("0639980002")), &["open 1 incoming", "ring 11 on 1"]);
+    house.recorded(1, &["ringing in2"]);
+    house.answered(FIRST, &["answer in2", "join in2 1", "write 1 answered by 11"]);
+    house.tell(call(CALLER, known("0639980001")), &["open 2 incoming", "overlay 1 Some(Waiting)"]);
+    house.wait(1_000, &[]);
+    // its row is not on disk yet
+    phone_key(&mut house, b'0', &["overlay 1 None"]);
+    house.gone(CALLER, Gone::HungUp, &["end 2 missed: caller_gave_up during 1 short"]);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn plain_call() {
     let a = pair.invite(A);
     pair.run(SOON);
     let Event::Invite { session: b, request, .. } = pair.event(B) else { panic!("INVITE") };
-    assert_eq!(request.get("User-Agent"), None);
+    assert_eq!((request.get("User-Agent"), pair.signs_of_life), (None, 1));
     let now = pair.now;
     pair.b.progress(now, b, 180, None);
     pair.run(SOON);

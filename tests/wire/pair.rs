@@ -61,6 +61,8 @@ pub struct Pair {
     /// Told the sender and its message; `false` loses it.
     pub sieve: Option<Sieve>,
     pub events: VecDeque<(Side, Event)>,
+    /// A 100 is told each time; no call waits for it, and it comes when it comes.
+    pub signs_of_life: usize,
     /// Messages sent, by sender.
     pub sent: [usize; 2],
     /// The last messages sent, by sender.
@@ -103,6 +105,7 @@ impl Pair {
             inbox: VecDeque::new(),
             sieve: None,
             events: VecDeque::new(),
+            signs_of_life: 0,
             sent: [0; 2],
             tape: VecDeque::new(),
             known: Vec::new(),
@@ -161,7 +164,10 @@ impl Pair {
                 if let Event::Invite { session, .. } = &event {
                     self.known.push((side, *session));
                 }
-                self.events.push_back((side, event));
+                match event {
+                    Event::Provisional { status: 100, .. } => self.signs_of_life += 1,
+                    event => self.events.push_back((side, event)),
+                }
             }
             while let Some(transmit) = self.end(side).poll_transmit() {
                 self.sent[side as usize] += 1;

@@ -32,8 +32,7 @@ pub(super) struct Sound<'a> {
 #[derive(Default)]
 pub(super) struct Taken<'a> {
     pub sound: Option<Sound<'a>>,
-    pub keys: [Option<u8>; 2],
-    /// A packet of a key: no sound comes in this time.
+    /// A packet of a key, or of its sound: silence takes its place.
     pub silent: bool,
     /// The source is locked from now on.
     pub first: bool,
@@ -130,23 +129,23 @@ impl Incoming {
             counters.dropped += 1;
             return taken;
         }
-        match kind {
+        let keys = match kind {
             Kind::Event(event) => {
-                taken.keys = self.keys.handle(now, packet.header.timestamp, event);
                 taken.silent = true;
+                self.keys.handle(now, packet.header.timestamp, event)
             }
             Kind::Sound(law) => {
-                if let (Some(reader), Some(law)) = (self.inband.as_mut(), law) {
-                    taken.keys = [reader.handle(law, packet.payload), None];
-                }
-                // the voice-band copy of a key must not slip through beside its event
-                if let (Some(ear), Some(law), false) = (self.ear.as_mut(), law, self.keys.active()) {
+                let key = self.inband.as_mut().zip(law).and_then(|(reader, law)| reader.handle(law, packet.payload));
+                // a key is no sound: neither one in the voice band nor the copy of one that slips through beside its event
+                taken.silent = self.keys.active() || self.inband.as_ref().is_some_and(|reader| reader.sounds());
+                if let (Some(ear), Some(law), false) = (self.ear.as_mut(), law, taken.silent) {
                     ear.hear(now, packet.header.timestamp, law, packet.payload);
                 }
-                taken.sound = (!self.keys.active()).then_some(Sound { header: packet.header, law, payload: packet.payload });
+                taken.sound = (!taken.silent).then_some(Sound { header: packet.header, law, payload: packet.payload });
+                [key, None]
             }
-        }
-        taken.keys.iter().flatten().for_each(|key| reports.push(Report::Key(self.leg, *key)));
+        };
+        keys.into_iter().flatten().for_each(|key| reports.push(Report::Key(self.leg, key)));
         taken
     }
 
@@ -163,8 +162,8 @@ impl Incoming {
         true
     }
 
-    /// Time passes: a key whose END was lost, and silence (RULES 3, row 19). Returns the key.
-    pub fn tick(&mut self, now: Instant, silence_seconds: u32, reports: &mut Reports) -> Option<u8> {
+    /// Time passes: a key whose END was lost, and silence (RULES 3, row 19).
+    pub fn tick(&mut self, now: Instant, silence_seconds: u32, reports: &mut Reports) {
         let seconds = u32::try_from(now.since(self.last_heard).as_secs()).unwrap_or(u32::MAX);
         if self.receive && silence_seconds > 0 && seconds >= silence_seconds && seconds > self.told {
             self.told = seconds;
@@ -173,9 +172,7 @@ impl Incoming {
         if self.ear.as_ref().is_some_and(|ear| ear.is_over(now)) {
             self.stop_listening().into_iter().for_each(|heard| reports.push(Report::Heard(self.leg, heard)));
         }
-        let key = self.keys.tick(now);
-        key.into_iter().for_each(|key| reports.push(Report::Key(self.leg, key)));
-        key
+        self.keys.tick(now).into_iter().for_each(|key| reports.push(Report::Key(self.leg, key)));
     }
 
     /// Takes down what the peer says from now on.

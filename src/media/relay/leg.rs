@@ -24,7 +24,6 @@ pub(super) struct Leg {
     pub control: Option<SocketAddr>,
     /// Where its SDP wants them.
     wanted: Option<SocketAddr>,
-    pub pass_keys: bool,
     pub next_control: Instant,
     /// The name in its control reports, the same for the whole call (RFC 3550, 6.5.1).
     cname: [u8; rtcp::CNAME],
@@ -43,7 +42,6 @@ impl Leg {
             follow: None,
             control: None,
             wanted: None,
-            pass_keys: false,
             next_control,
             cname,
         }

@@ -134,11 +134,6 @@ impl Relay {
                 let dropped = self.leg(leg).map_or(0, |leg| leg.outgoing.keys.push(&keys));
                 self.counters.dropped += dropped as u64;
             }
-            Command::PassKeys { leg, on } => {
-                if let Some(leg) = self.leg(leg) {
-                    leg.pass_keys = on;
-                }
-            }
             Command::Listen(leg, terms) => self.listen(now, leg, terms),
             Command::StopListening(leg) => self.heard(leg),
             Command::Close(leg) => {
@@ -199,13 +194,7 @@ impl Relay {
             leg.aim();
         }
         let Hears::Peer(peer) = leg.outgoing.hears else { return };
-        let pass = leg.pass_keys;
         let Some(peer) = self.legs.get_mut(usize::from(peer)).and_then(Option::as_mut) else { return };
-        if pass {
-            taken.keys.iter().flatten().for_each(|key| {
-                peer.outgoing.keys.push(&[*key]);
-            });
-        }
         let sent = &mut self.counters.sent;
         let mut out = |datagram: Datagram| {
             *sent += 1;
@@ -229,19 +218,13 @@ impl Relay {
                 *sent += 1;
                 out(datagram);
             };
-            let key = incoming.tick(now, self.config.silence_seconds, &mut self.reports);
+            incoming.tick(now, self.config.silence_seconds, &mut self.reports);
             leg.outgoing.tick(now, &mut self.reports, &mut out);
             if now >= leg.next_control {
                 // half to one and a half of the interval, so that legs do not fall into step (RFC 3550, 6.3.1)
                 let spread = rtcp::INTERVAL.as_millis() as u32;
                 leg.next_control = now + rtcp::INTERVAL / 2 + std::time::Duration::from_millis(u64::from(self.entropy.u32() % spread));
                 leg.report(now, port, &mut out);
-            }
-            if let (Some(key), true, Hears::Peer(peer)) = (key, leg.pass_keys, &leg.outgoing.hears) {
-                let peer = usize::from(*peer);
-                if let Some(peer) = self.legs.get_mut(peer).and_then(Option::as_mut) {
-                    peer.outgoing.keys.push(&[key]);
-                }
             }
         }
     }

@@ -94,7 +94,6 @@ pub(super) fn legs_of(command: &Command) -> [Option<LegId>; 2] {
         | Command::Play(leg, _)
         | Command::Overlay(leg, _)
         | Command::Keys(leg, _)
-        | Command::PassKeys { leg, .. }
         | Command::Listen(leg, _)
         | Command::StopListening(leg)
         | Command::Close(leg) => [Some(*leg), None],

@@ -8,14 +8,16 @@ use crate::switchboard::spoken;
 
 /// Something was said: more than this of speech (RULES 3).
 const SAID: Duration = Duration::from_millis(300);
+/// Tries whose digits are kept, the newest ones: a star starts one over any number of times.
+const MAX_TRIES: usize = 8;
 
 #[derive(Debug)]
 pub struct Given {
     presented: Caller,
-    /// The last whole number typed.
-    number: Option<Caller>,
-    /// Digits that were no number, or not yet.
-    pub partial: String,
+    /// What was typed, a number or not, try by try; the last may go on.
+    tries: Vec<String>,
+    /// The last whole number among them, and its digits.
+    number: Option<(String, Caller)>,
     pub confirmed: bool,
     /// The presented number is not the one.
     pub rejected: bool,
@@ -42,8 +44,8 @@ impl Given {
     pub fn new(presented: Caller) -> Given {
         Given {
             presented,
+            tries: Vec::new(),
             number: None,
-            partial: String::new(),
             confirmed: false,
             rejected: false,
             pressed: false,
@@ -59,14 +61,26 @@ impl Given {
         self.clip = Some(clip);
     }
 
-    pub fn typed(&mut self, number: Caller) {
-        self.partial.clear();
-        self.number = Some(number);
+    /// One more digit of this try.
+    pub fn digits(&mut self, digits: &str) {
+        if digits.len() > 1 {
+            self.tries.pop();
+        }
+        self.tries.retain(|before| before != digits);
+        if self.tries.len() >= MAX_TRIES {
+            self.tries.remove(0);
+        }
+        self.tries.push(digits.to_owned());
+    }
+
+    /// The digits of this try are a number.
+    pub fn typed(&mut self, digits: &str, number: Caller) {
+        self.number = Some((digits.to_owned(), number));
     }
 
     /// There is a number that the caller wants, or does not object to.
     pub fn is_certain(&self) -> bool {
-        self.confirmed || (!self.rejected && self.number.is_none() && spoken::digits(&self.presented).is_some())
+        self.confirmed || (!self.rejected && spoken::digits(&self.presented).is_some())
     }
 
     /// Row 11: no number confirmed, no key, no word.
@@ -81,24 +95,22 @@ impl Given {
 
     /// Rows 12 and 12b.
     pub fn details(&self) -> Details {
-        let known = spoken::digits(&self.presented).is_some();
-        let shown = self.presented.display();
-        let kept = Details { party: self.presented.clone(), presented: true, confirmed: false, unconfirmed: false, note: String::new() };
-        match &self.number {
-            Some(number) => {
-                let presented = *number == self.presented;
-                let note = if self.confirmed || presented || !known { String::new() } else { format!("Appelait du {shown}.") };
-                Details { party: number.clone(), presented, confirmed: self.confirmed, unconfirmed: !self.confirmed, note }
+        // newer digits take the place of a whole number: the caller wanted another
+        let number = self.number.as_ref().filter(|(digits, _)| self.tries.last() == Some(digits));
+        let party = number.map_or(&self.presented, |(_, number)| number).clone();
+        let presented = party == self.presented;
+        let mut note = Vec::new();
+        if !self.confirmed {
+            let others: Vec<&str> =
+                self.tries.iter().filter(|try_| number.is_none_or(|(own, _)| own != *try_)).map(String::as_str).collect();
+            if !others.is_empty() {
+                note.push(format!("Chiffres tapés : {}.", others.join(", ")));
             }
-            None if self.confirmed => Details { confirmed: true, ..kept },
-            None if !self.partial.is_empty() && known => {
-                Details { unconfirmed: true, note: format!("Chiffres tapés : {}.", self.partial), ..kept }
+            if !presented && spoken::digits(&self.presented).is_some() {
+                note.push(format!("Appelait du {}.", self.presented.display()));
             }
-            None if !self.partial.is_empty() => {
-                let party = Caller::Unreadable(crate::domain::text::ScreenText::clean(&self.partial));
-                Details { party, presented: false, unconfirmed: true, ..kept }
-            }
-            None => Details { unconfirmed: self.rejected, ..kept },
         }
+        let unconfirmed = !self.confirmed && (self.rejected || !self.tries.is_empty());
+        Details { party, presented, confirmed: self.confirmed, unconfirmed, note: note.join(" ") }
     }
 }
