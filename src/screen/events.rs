@@ -60,7 +60,8 @@ struct Over;
 /// Whether an event says that everything up to the last change was told.
 enum Id {
     Seen,
-    None,
+    /// More belongs to it: an id that nothing ends with, so that whoever comes back with it is told everything.
+    Partial,
 }
 
 struct Follower {
@@ -132,8 +133,8 @@ impl Follower {
         }
     }
 
-    /// All of it: the line, the open callbacks and the last closed ones, the last calls. The last of them alone carries the id: whoever
-    /// loses the connection before it is told everything again.
+    /// All of it: the line, the open callbacks and the last closed ones, the last calls. The last of them alone has the id of the
+    /// last change: whoever loses the connection before it is told everything again.
     async fn snapshot(&mut self) -> Result<(), Over> {
         let now = self.state.now().wall;
         let filter = Filter { limit: CALLS, ..Filter::default() };
@@ -141,7 +142,7 @@ impl Follower {
         let line = self.state.line();
         let Ok((mut entries, page)) = read else {
             // without the database the line is still told; whoever comes back has the rest
-            self.event(Id::None, "line", line.as_ref()).await?;
+            self.event(Id::Partial, "line", line.as_ref()).await?;
             return Err(Over);
         };
         // open ones first, in the order of the queue, then the newest closed ones
@@ -157,7 +158,7 @@ impl Follower {
         }));
         let last = told.len() - 1;
         for (n, (name, data)) in told.iter().enumerate() {
-            self.event(if n == last { Id::Seen } else { Id::None }, name, data).await?;
+            self.event(if n == last { Id::Seen } else { Id::Partial }, name, data).await?;
         }
         Ok(())
     }
@@ -188,10 +189,10 @@ impl Follower {
         // JSON has no line break of its own
         let data = serde_json::to_string(data).map_err(|_| Over)?;
         let id = match id {
-            Id::Seen => format!("id: {}\n", self.id()),
-            Id::None => String::new(),
+            Id::Seen => self.id(),
+            Id::Partial => format!("{}-partie", self.state.epoch),
         };
-        self.send(Bytes::from(format!("{id}event: {name}\ndata: {data}\n\n"))).await
+        self.send(Bytes::from(format!("id: {id}\nevent: {name}\ndata: {data}\n\n"))).await
     }
 
     async fn send(&mut self, bytes: Bytes) -> Result<(), Over> {
