@@ -3,7 +3,6 @@
 use crate::domain::call::LegId;
 use crate::domain::clip::Clip;
 use crate::domain::identity::Caller;
-use crate::domain::key::Key;
 use crate::domain::now::Now;
 use crate::media::command::{Command as MediaCommand, Report};
 use crate::media::ear;
@@ -14,7 +13,7 @@ use crate::sip::message::{Message, Method, Start};
 use crate::sip::uri::Uri;
 use crate::switchboard::input::{Gone, Input, Progress, Refusal};
 
-use super::keys::{self, Way};
+use super::keys;
 use super::legs::{Leg, Side};
 use super::media_plan::{self, Offered};
 use super::{Exchange, Output};
@@ -56,7 +55,7 @@ impl Exchange {
             Event::Reoffered { session, status, sdp } => self.on_reoffered(session, status, sdp.as_deref()),
             Event::Info { session, content_type, body } => {
                 if let (Some(leg), Some(key)) = (self.legs.of(session), keys::of_info(&content_type, &body)) {
-                    self.pressed(now, leg, key, Way::Info);
+                    self.key_told(now, leg, key);
                 }
             }
             Event::Refer { session, request } => self.on_refer(now, session, &request),
@@ -306,11 +305,8 @@ impl Exchange {
                     leg.media.heard = true;
                 }
             }
-            Report::Key(leg, sign) => {
-                if let Some(key) = Key::new(sign) {
-                    self.pressed(now, leg, key, Way::Media);
-                }
-            }
+            Report::KeyDown(leg, sign) => self.key_down(now, leg, sign),
+            Report::Key(leg, sign) => self.key_up(leg, sign),
             Report::Played(leg) => self.inputs.push_back(Input::Played { leg }),
             Report::Heard(leg, heard) => {
                 let clip = Clip::new(ear::wav(&heard));
@@ -325,19 +321,6 @@ impl Exchange {
                 }
             }
         }
-    }
-
-    /// A key counts once, whichever ways it comes, and goes on to the far end where the keypad is open.
-    fn pressed(&mut self, now: Now, id: LegId, key: Key, way: Way) {
-        let Some(leg) = self.legs.get_mut(id) else { return };
-        let events = leg.media.remote.as_ref().is_some_and(|remote| remote.telephone_event.is_some());
-        if !leg.keys.counts(now.instant, key, way, events) {
-            return;
-        }
-        if let Some(to) = leg.passes_keys_to {
-            self.media(MediaCommand::Keys(to, vec![key.sign()]));
-        }
-        self.inputs.push_back(Input::Key { leg: id, key });
     }
 
     fn on_silence(&mut self, now: Now, id: LegId, seconds: u32) {

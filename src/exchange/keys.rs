@@ -3,11 +3,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::domain::call::LegId;
 use crate::domain::key::Key;
-use crate::domain::now::Instant;
+use crate::domain::now::{Instant, Now};
+use crate::media::command::Command as MediaCommand;
+use crate::switchboard::input::Input;
 
-/// A key that comes again the other way within this time is the same one: RFC 4733 tells a key at its end, which may be held down, and an INFO may
-/// come after a retransmission (RFC 3261 17.1.2.2: 500 ms, then another second).
+use super::Exchange;
+
+/// A key that comes again the other way within this time is the same one: an INFO may tell a key at its end, which may be held down, and may come
+/// after a retransmission (RFC 3261 17.1.2.2: 500 ms, then another second).
 const SAME: Duration = Duration::from_secs(2);
 /// Keys whose other copy may be on its way.
 const MAX_COPIES: usize = 16;
@@ -25,13 +30,28 @@ pub enum Way {
 pub struct Keys {
     /// It sends RFC 4733 keys.
     events: bool,
+    /// The one that is down in the sound counts.
+    down: bool,
     /// Those of which a copy may come the other way.
     single: VecDeque<(Instant, Way, Key)>,
 }
 
 impl Keys {
-    /// Is it a key of its own, no copy of one that came the other way? `events`: the leg negotiated telephone-event.
+    /// A key goes down: is it one of its own, no copy of one that came the other way? `events`: the leg negotiated telephone-event.
     pub fn counts(&mut self, now: Instant, key: Key, way: Way, events: bool) -> bool {
+        let counts = self.is_new(now, key, way, events);
+        if way == Way::Media {
+            self.down = counts;
+        }
+        counts
+    }
+
+    /// The key in the sound is up: whether it counted, once.
+    pub fn is_over(&mut self) -> bool {
+        std::mem::take(&mut self.down)
+    }
+
+    fn is_new(&mut self, now: Instant, key: Key, way: Way, events: bool) -> bool {
         // a leg that was seen to send them says all its keys so
         self.events |= events && way == Way::Media;
         if self.events && way == Way::Info {
@@ -54,6 +74,41 @@ impl Keys {
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Keys")
+    }
+}
+
+impl Exchange {
+    /// An INFO tells a whole key.
+    pub(super) fn key_told(&mut self, now: Now, leg: LegId, key: Key) {
+        if self.pressed(now, leg, key, Way::Info) {
+            self.inputs.push_back(Input::Key { leg, key });
+        }
+    }
+
+    pub(super) fn key_down(&mut self, now: Now, leg: LegId, sign: u8) {
+        if let Some(key) = Key::new(sign) {
+            self.pressed(now, leg, key, Way::Media);
+        }
+    }
+
+    pub(super) fn key_up(&mut self, leg: LegId, sign: u8) {
+        if let Some(key) = Key::new(sign)
+            && self.legs.get_mut(leg).is_some_and(|leg| leg.keys.is_over())
+        {
+            self.inputs.push_back(Input::Key { leg, key });
+        }
+    }
+
+    /// A key counts once, whichever ways it comes, and goes on to the far end at once where the keypad is open: the far end hears it while it is
+    /// down, and the voice between two keys.
+    fn pressed(&mut self, now: Now, id: LegId, key: Key, way: Way) -> bool {
+        let Some(leg) = self.legs.get_mut(id) else { return false };
+        let events = leg.media.remote.as_ref().is_some_and(|remote| remote.telephone_event.is_some());
+        let counts = leg.keys.counts(now.instant, key, way, events);
+        if counts && let Some(to) = leg.passes_keys_to {
+            self.media(MediaCommand::Keys(to, vec![key.sign()]));
+        }
+        counts
     }
 }
 

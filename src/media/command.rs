@@ -96,7 +96,9 @@ impl Source {
 pub enum Report {
     /// The first RTP packet that a leg's source rule let in since its last SDP.
     FirstPacket(LegId),
-    /// A whole key (RFC 4733 END, or its time-out), from the peer of this leg.
+    /// A key begins, from the peer of this leg.
+    KeyDown(LegId, u8),
+    /// That key is whole (RFC 4733 END, or its time-out).
     Key(LegId, u8),
     /// A `Once` that was played, or a tone that ends by itself, is over. Not told of overlays.
     Played(LegId),
@@ -129,6 +131,7 @@ impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Report::FirstPacket(leg) => write!(f, "FirstPacket({leg:?})"),
+            Report::KeyDown(leg, _) => write!(f, "KeyDown({leg:?}, •)"),
             Report::Key(leg, _) => write!(f, "Key({leg:?}, •)"),
             Report::Played(leg) => write!(f, "Played({leg:?})"),
             Report::Silent(leg, seconds) => write!(f, "Silent({leg:?}, {seconds})"),

@@ -72,6 +72,8 @@ pub struct KeyReader {
     pressed: Option<Pressed>,
     /// Timestamp of the last whole key.
     done: Option<u32>,
+    /// One that began and was not asked for yet.
+    begun: Option<u8>,
 }
 
 impl KeyReader {
@@ -80,7 +82,7 @@ impl KeyReader {
         if self.done.is_some_and(|done| done.wrapping_sub(timestamp) < OLD) {
             return [None, None];
         }
-        let mut older = None;
+        let (mut older, mut begins) = (None, self.pressed.is_none());
         if let Some(pressed) = self.pressed.filter(|pressed| pressed.timestamp != timestamp) {
             let goes_on =
                 pressed.event == event.event && pressed.duration == FULL && timestamp == pressed.timestamp.wrapping_add(u32::from(FULL));
@@ -89,9 +91,13 @@ impl KeyReader {
             }
             if !goes_on {
                 older = self.finish();
+                begins = true;
             }
         } else if self.pressed.is_some_and(|pressed| pressed.event != event.event) {
             return [None, None];
+        }
+        if begins {
+            self.begun = ascii(event.event);
         }
         self.pressed = Some(Pressed { event: event.event, timestamp, duration: event.duration, seen: now });
         let own = if event.end { self.finish() } else { None };
@@ -101,6 +107,11 @@ impl KeyReader {
     /// The key whose ENDs never came, once its time is out.
     pub fn tick(&mut self, now: Instant) -> Option<u8> {
         self.pressed.filter(|pressed| now.since(pressed.seen) >= LOST_END).and_then(|_| self.finish())
+    }
+
+    /// The key that the last packet began, once.
+    pub fn begun(&mut self) -> Option<u8> {
+        self.begun.take()
     }
 
     /// A key is down.
@@ -205,9 +216,11 @@ mod tests {
         let mut reader = KeyReader::default();
         assert_eq!(reader.handle(at(0), 1000, packet(5, false, 160)), [None, None]);
         assert!(reader.active());
+        assert_eq!((reader.begun(), reader.begun()), (Some(b'5'), None));
         let keys: Vec<_> = (0..3).map(|_| reader.handle(at(80), 1000, packet(5, true, 800))).collect();
         assert_eq!(keys, [[None, Some(b'5')], [None, None], [None, None]]);
         assert_eq!(reader.handle(at(90), 1000, packet(5, false, 640)), [None, None], "late update");
+        assert_eq!(reader.begun(), None);
         assert_eq!(reader.tick(at(2000)), None);
     }
 
@@ -220,6 +233,7 @@ mod tests {
         assert_eq!(reader.handle(at(210), 1000, packet(1, true, 800)), [None, None]);
         reader.handle(at(300), 3400, packet(2, false, 160));
         assert_eq!(reader.handle(at(400), 4200, packet(11, true, 800)), [Some(b'2'), Some(b'#')]);
+        assert_eq!(reader.begun(), Some(b'#'), "of the one before nobody asked in time");
     }
 
     #[test]
@@ -229,8 +243,10 @@ mod tests {
         assert_eq!(reader.handle(at(200), 2600, packet(3, true, 800)), [None, Some(b'3')]);
         assert_eq!(reader.handle(at(220), 1000, packet(3, true, 800)), [None, None], "late END of the first");
         reader.handle(at(300), 9000, packet(4, false, FULL));
+        assert_eq!(reader.begun(), Some(b'4'));
         assert_eq!(reader.handle(at(320), 9000 + u32::from(FULL), packet(4, false, 160)), [None, None]);
         assert_eq!(reader.handle(at(340), 9000 + u32::from(FULL), packet(4, true, 320)), [None, Some(b'4')]);
+        assert_eq!(reader.begun(), None, "a long key began once");
     }
 
     #[test]

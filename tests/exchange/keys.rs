@@ -39,14 +39,23 @@ fn sent(site: &Site, far: LegId) -> String {
 
 #[test]
 fn a_key_sent_as_rfc_4733_and_as_info_counts_once_and_reaches_the_far_end_once() {
-    for (by_info, by_sound, first) in [(true, true, 'i'), (true, true, 's'), (true, false, 'i'), (false, true, 's')] {
+    for (by_info, by_sound, first) in [(true, true, 'i'), (true, true, 's'), (true, true, 'b'), (true, false, 'i'), (false, true, 's')] {
         let mut site = Site::new(&[]);
         let (ring, phone, far) = talking(&mut site);
         for (n, key) in (2..).zip("614422".bytes()) {
             let info = phone_request("INFO", &ring, n, "application/dtmf-relay", &format!("Signal={}\r\n", char::from(key)));
             let told = |site: &mut Site, way: char| match way {
                 'i' if by_info => site.tell(PHONE, &info),
-                's' if by_sound => site.hear(Report::Key(phone, key)),
+                // the INFO comes while the key is down
+                'b' => {
+                    site.hear(Report::KeyDown(phone, key));
+                    site.tell(PHONE, &info);
+                    site.hear(Report::Key(phone, key));
+                }
+                's' if by_sound => {
+                    site.hear(Report::KeyDown(phone, key));
+                    site.hear(Report::Key(phone, key));
+                }
                 _ => {}
             };
             told(&mut site, first);

@@ -129,10 +129,11 @@ impl Incoming {
             counters.dropped += 1;
             return taken;
         }
-        let keys = match kind {
+        let [older, begun, own] = match kind {
             Kind::Event(event) => {
                 taken.silent = true;
-                self.keys.handle(now, packet.header.timestamp, event)
+                let [older, own] = self.keys.handle(now, packet.header.timestamp, event);
+                [older, self.keys.begun(), own]
             }
             Kind::Sound(law) => {
                 let key = self.inband.as_mut().zip(law).and_then(|(reader, law)| reader.handle(law, packet.payload));
@@ -142,10 +143,12 @@ impl Incoming {
                     ear.hear(now, packet.header.timestamp, law, packet.payload);
                 }
                 taken.sound = (!taken.silent).then_some(Sound { header: packet.header, law, payload: packet.payload });
-                [key, None]
+                [None, key, key]
             }
         };
-        keys.into_iter().flatten().for_each(|key| reports.push(Report::Key(self.leg, key)));
+        let whole = |key| Report::Key(self.leg, key);
+        let told = [older.map(whole), begun.map(|key| Report::KeyDown(self.leg, key)), own.map(whole)];
+        told.into_iter().flatten().for_each(|report| reports.push(report));
         taken
     }
 
