@@ -45,7 +45,8 @@ fn meant(now: Now, desk: &Desk, id: Option<CallId>, what: &SecondCommand) -> Opt
             SecondCommand::Take { .. } => double.step == Step::Waiting,
             SecondCommand::SendAway => double.step == Step::Waiting && !double.attended,
             SecondCommand::Swap | SecondCommand::Save(_) | SecondCommand::Resume | SecondCommand::Done => taken,
-            SecondCommand::Draft(_) => taken || double.step == Step::Waiting,
+            // the last letters may come when the phone was hung up already: of the call that was named only
+            SecondCommand::Draft(_) => double.step != Step::Recall || id.is_some(),
         };
         if fits {
             return Some(Meant::Ours(double.clone()));

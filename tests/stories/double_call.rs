@@ -1108,3 +1108,23 @@ fn who_acts_on_a_double_call_by_its_id_acts_on_the_own_phone_and_on_a_colleagues
     let taken: Vec<String> = house.effects(second("P12", SecondCommand::Take { end_first: false })).iter().map(words).collect();
     assert!(taken.contains(&"join in3 3".to_owned()), "{taken:?}");
 }
+
+#[test]
+fn the_last_letters_of_a_form_whose_phone_was_hung_up_in_swapped_are_kept_while_its_caller_is_recalled() {
+    let mut house = swapped();
+    house.gone(FIRST, Gone::HungUp, &["hang up in1", "end 1 answered"]);
+    let note = Fields { note: Some("bris de glace".into()), ..Fields::default() };
+    let draft = |id| Input::Page {
+        ticket: Ticket(7),
+        command: Command::Second {
+            person: "P11".into(),
+            target: Box::new(SecondTarget { id, extension: None }),
+            what: SecondCommand::Draft(Box::new(note.clone())),
+        },
+    };
+    house.tell(draft(None), &["reply 7 Err(Conflict(\"Aucun double appel n'attend cette action.\"))"]);
+    house.tell(draft(Some(CallId(2))), &["draft of 2"]);
+    let kept = house.effects(Input::Gone { leg: CALLER_2, why: Gone::HungUp });
+    let note = kept.iter().find_map(|effect| if let Effect::Record(_, Record::Callback(c)) = effect { Some(c.note.clone()) } else { None });
+    assert_eq!(note.as_deref(), Some("bris de glace"));
+}
