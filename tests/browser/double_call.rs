@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use rappel::demo::ua::sound::CALLER;
-use rappel::demo::ua::{Call, eventually};
+use rappel::demo::ua::sound::{CALLER, PHONE_11};
+use rappel::demo::ua::{Call, Dial, eventually};
 use serde_json::{Value, json};
 
 use crate::agency::{A_MOMENT, Agency, CLERK, agency};
@@ -400,5 +400,27 @@ fn a_form_that_leaves_under_the_hand_takes_the_rest_of_the_word_with_it() {
     screen.js(&format!("window.now += {}", A_WHILE.as_millis()));
     screen.keys("f");
     screen.until("a row has the focus", "document.activeElement.closest('.rappel')");
+    screen.quiet();
+}
+
+#[test]
+fn a_call_that_was_dialled_is_ended_for_the_second_one_from_the_page() {
+    let Some(agency) = agency(ONE_PHONE) else { return };
+    let dialled = agency.scene.phone_11.call(&format!("0{ONE}"), Dial::default()).unwrap();
+    let far = agency.scene.trunk.expect_call(SOON).expect("nobody is called");
+    far.answer();
+    assert!(dialled.wait_up(SOON), "not connected: {:?}", dialled.statuses());
+    let second = agency.calls(TWO);
+    let screen = agency.screen("MEL");
+    in_state(&screen, "waiting");
+    screen.inspect("waiting beside a call that was dialled");
+    screen.click(".appel2 .finir");
+    assert!(far.wait_ended(SOON), "the call that was dialled goes on");
+    screen.until("no banner", "!document.querySelector('.appel2')?.checkVisibility()");
+    assert!(dialled.hears(CALLER, SOON), "phone 11 does not hear the second client");
+    assert!(second.hears(PHONE_11, SOON), "the second client does not hear phone 11");
+    second.hang_up();
+    assert!(dialled.wait_ended(SOON));
+    assert_eq!(agency.callbacks_of("+33639980002"), Vec::<Value>::new());
     screen.quiet();
 }
