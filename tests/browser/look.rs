@@ -92,6 +92,11 @@ impl Screen {
             self.look(look);
             self.fits(state, look);
             self.clean(state, look);
+            // for a person to look at: each inspected state in each look
+            if let Some(folder) = std::env::var_os("RAPPEL_LOOKS") {
+                std::fs::create_dir_all(&folder).unwrap();
+                std::fs::write(std::path::Path::new(&folder).join(format!("{state}, {}.png", look.name)), self.picture()).unwrap();
+            }
         }
     }
 
