@@ -41,6 +41,7 @@ const ABOUT_A_LEG: &[&str] = &[
     "refused",
     "hung up",
     "elsewhere",
+    "explained",
     "unacknowledged",
     "lost",
     "hold",
@@ -219,7 +220,8 @@ impl Model {
     fn about(&mut self, leg: LegId, is: LegIs, kind: u8, n: usize) -> (&'static str, Input) {
         let why = match (kind, is) {
             (20..=27, _) => Some(("hung up", Gone::HungUp)),
-            (28..=29, _) => Some(("elsewhere", Gone::Elsewhere)),
+            (28, _) => Some(("elsewhere", Gone::Elsewhere)),
+            (29, _) => Some(("explained", Gone::Explained)),
             (30..=31, LegIs::Up) => Some(("unacknowledged", Gone::NeverAcknowledged)),
             (30..=33, _) => Some(("lost", Gone::Lost)),
             _ => None,
@@ -464,7 +466,7 @@ fn play(steps: &[(u8, u8, u16)], visits: &mut Visits, ends: &mut Ends) {
 #[test]
 fn random_stories_end_every_call_once_and_close_every_leg() {
     let long = std::env::var_os("RAPPEL_LONG").is_some();
-    let config = Config { cases: if long { 10_000 } else { 1_000 }, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: if long { 100_000 } else { 10_000 }, failure_persistence: None, ..Config::default() };
     let mut runner =
         if long { TestRunner::new(config) } else { TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)) };
     let visits = RefCell::new((Visits::new(), Ends::new()));
