@@ -187,12 +187,15 @@ fn whom_a_person_promised_a_call_or_left_on_hold_is_nobodys_canvassing() {
     assert_eq!(asks(&mut house, CallbackCommand::Create(promise)), ["callback 1 Open x1 due 1800", "reply 7 Ok(1)"]);
 
     let mut house = Plans { phones: &["11"], ..Plans::default() }.house();
-    house.rings(CALLER, &["open 1 incoming", "ring 11 on 1"]);
-    house.effects(Input::Answered { leg: FIRST });
-    house.effects(Input::Rings { leg: CALLER_2, trunk: 0, caller: robot(), name: ScreenText::default(), usable: true });
+    miss(&mut house, theirs(9), robot());
+    let gave_up = house.effects(Input::Gone { leg: theirs(9), why: Gone::HungUp });
+    assert_eq!(ledger(&gave_up), ["callback 1 Open x1 due ?, folded"]);
+    house.rings(CALLER, &["open 2 incoming", "ring 11 on 2"]);
+    house.effects(Input::Answered { leg: SECOND });
+    miss(&mut house, CALLER_2, robot());
     let second = |what| Input::Page { ticket: Ticket(7), command: Command::Second { person: "P11".into(), target: Box::default(), what } };
     house.effects(second(SecondCommand::Take { end_first: false }));
-    assert_eq!(ledger(&house.effects(second(SecondCommand::Resume)))[0], "callback 1 Open x0 due 1800");
+    assert_eq!(ledger(&house.effects(second(SecondCommand::Resume)))[0], "callback 1 Open x1 due 1800");
 }
 
 #[test]
