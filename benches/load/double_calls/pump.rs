@@ -56,6 +56,8 @@ struct State {
     frame: u32,
     key_from: u32,
     last: Option<Last>,
+    /// Of the line that is heard: its SSRC, when its first frame came, and that one's timestamp.
+    first: Option<(u32, Instant, u32)>,
 }
 
 struct End {
@@ -235,12 +237,17 @@ impl Turner {
             }
             let next = Last { at, header: packet.header, stamp: stamp(packet.payload) };
             let last = state.last.replace(next);
+            let Header { ssrc, timestamp, .. } = next.header;
+            let (_, began, start) = *state.first.get_or_insert((ssrc, at, timestamp));
             drop(state);
-            self.heard(&ends, last, next);
+            // played when its timestamp says, whatever was sent ahead of time
+            let played = began + Duration::from_micros(u64::from(timestamp.wrapping_sub(start)) * 125);
+            self.heard(&ends, last, next, self.before.saturating_duration_since(played));
         }
     }
 
-    fn heard(&mut self, ends: &[End], last: Option<Last>, next: Last) {
+    /// `behind`: how long after the moment at which it is played the frame came, at least.
+    fn heard(&mut self, ends: &[End], last: Option<Last>, next: Last, behind: Duration) {
         self.tally.heard += 1;
         if let Some(stamp) = next.stamp {
             self.tally.delay.add(micros(next.at - self.start).saturating_sub(stamp.sent));
@@ -269,7 +276,9 @@ impl Turner {
         let stopped =
             next.stamp.is_none() && last.stamp.is_some_and(|heard| ends.get(heard.source as usize).is_some_and(|end| silent(end, heard)));
         if at_least > paced + PACE && !stopped {
-            self.tally.ours_late += 1;
+            self.tally.gaps += 1;
+            // a gap behind what was sent ahead of time is heard by nobody
+            self.tally.ours_late += u64::from(behind > PACE);
             self.tally.ours_longest = self.tally.ours_longest.max(at_least);
         }
     }

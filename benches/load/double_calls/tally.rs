@@ -62,6 +62,8 @@ pub struct Tally {
     pub skipped: u64,
     /// More than 40 ms after the frame before, as the loader saw it; and less its own turn and its sender's lateness.
     pub seen_late: u64,
+    pub gaps: u64,
+    /// Those of them whose frame came more than 20 ms after the moment at which it is played.
     pub ours_late: u64,
     pub ours_longest: Duration,
     pub gap: Spread,
@@ -78,6 +80,7 @@ impl Tally {
             lost: self.lost + other.lost,
             skipped: self.skipped + other.skipped,
             seen_late: self.seen_late + other.seen_late,
+            gaps: self.gaps + other.gaps,
             ours_late: self.ours_late + other.ours_late,
             ours_longest: self.ours_longest.max(other.ours_longest),
             gap: self.gap.and(other.gap),
@@ -94,8 +97,8 @@ impl std::fmt::Display for Tally {
         let longest = self.ours_longest.as_secs_f64() * 1000.0;
         writeln!(
             f,
-            "  late by over 20 ms     {} by the service (longest gap {longest:.1} ms), {} as seen",
-            self.ours_late, self.seen_late
+            "  late by over 20 ms     {} by the service, of {} gaps of over 40 ms (longest {longest:.1} ms), {} as seen",
+            self.ours_late, self.gaps, self.seen_late
         )?;
         writeln!(f, "  between frames         {}", self.gap)?;
         writeln!(f, "  delay of a frame       {}", self.delay)?;
