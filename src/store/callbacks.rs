@@ -113,10 +113,10 @@ pub fn of(conn: &Connection, number: &E164) -> Result<Vec<Callback>, StoreError>
 pub fn each<E: From<StoreError>>(conn: &Connection, mut f: impl FnMut(Callback) -> Result<(), E>) -> Result<(), E> {
     let sqlite = |error: rusqlite::Error| E::from(StoreError::from(error));
     let mut statement = conn.prepare("SELECT data FROM callbacks ORDER BY id").map_err(sqlite)?;
-    let mut rows = statement.query([]).map_err(sqlite)?;
+    let (kept, mut rows) = (super::clips::kept(conn).map_err(sqlite)?, statement.query([]).map_err(sqlite)?);
     while let Some(row) = rows.next().map_err(sqlite)? {
         if let Some(mut callback) = read(&row.get::<_, String>(0).map_err(sqlite)?) {
-            super::clips::kept_only(conn, std::slice::from_mut(&mut callback))?;
+            callback.clips.retain(|call| kept.contains(call));
             f(callback)?;
         }
     }

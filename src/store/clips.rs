@@ -26,13 +26,17 @@ pub fn get(conn: &Connection, call: CallId) -> Result<Option<Vec<u8>>, StoreErro
     Ok(conn.prepare_cached("SELECT wav FROM clips WHERE call = ?1")?.query_row([call.0], |row| row.get(0)).optional()?)
 }
 
+/// The calls whose recordings are kept.
+pub(super) fn kept(conn: &Connection) -> rusqlite::Result<HashSet<CallId>> {
+    conn.prepare_cached("SELECT call FROM clips")?.query_map([], |row| row.get(0).map(CallId))?.collect()
+}
+
 /// Takes from entries what is not kept any more.
 pub(super) fn kept_only(conn: &Connection, entries: &mut [Callback]) -> Result<(), StoreError> {
     if entries.iter().all(|entry| entry.clips.is_empty()) {
         return Ok(());
     }
-    let mut statement = conn.prepare_cached("SELECT call FROM clips")?;
-    let kept = statement.query_map([], |row| row.get(0).map(CallId))?.collect::<Result<HashSet<_>, _>>()?;
+    let kept = kept(conn)?;
     entries.iter_mut().for_each(|entry| entry.clips.retain(|call| kept.contains(call)));
     Ok(())
 }
